@@ -1,0 +1,21 @@
+// One HTTP reply as a plain value, and the few shapes that the product's replies have.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+struct Reply {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // beside those that every reply has
+};
+
+// {"detail": sentence} with the given status. The sentence must be valid UTF-8.
+Reply detail_reply(int status, std::string_view sentence);
+
+// The reply in CGI form (RFC 3875 §6.3): a Status line, the headers that every reply carries, the
+// reply's own, a blank line, and the body unless the request was a HEAD.
+std::string to_cgi(const Reply& reply, bool head);
