@@ -8,11 +8,12 @@
 #include "core/reply.h"
 #include "core/secret.h"
 
-struct Endpoint;
+// The steps of a login that Threads has a part in.
+enum class Step { kCodeExchange, kLongLived, kRefresh, kProfile, kInspect };
 
 // A request to Threads. The URL of a GET carries the token in its query (Meta's API demands it).
 struct Exchange {
-  const Endpoint* endpoint = nullptr;
+  Step step = Step::kCodeExchange;
   bool post = false;
   Secret url;
   Secret form;        // application/x-www-form-urlencoded body of a POST

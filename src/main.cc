@@ -1,0 +1,33 @@
+// threads-oauth: "Login with Threads" for people who run their own web server.
+#include "shell/program.h"
+#include "threads/conclude.h"
+#include "threads/config.h"
+#include "threads/endpoints.h"
+
+namespace {
+
+std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& variables) {
+  auto read = read_config(variables);
+  if (auto* errors = std::get_if<ConfigErrors>(&read)) return std::move(*errors);
+  const auto config = std::make_shared<const Config>(std::get<Config>(std::move(read)));
+  return std::make_shared<const Service>(Service{
+      .route = [config](const Request& request) { return route(request, *config); },
+      .conclude = [config](const Exchange& exchange,
+                           const Answer& answer) { return conclude(exchange, answer, *config); },
+      .loggable_path = loggable_path,
+      .timeout_ms = config->timeout_ms,
+      .ca_file = config->ca_file,
+  });
+}
+
+std::string check(const Environment& variables) {
+  return describe(std::get<Config>(read_config(variables)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program({"threads-oauth", "Login with Threads, behind a web server by FastCGI or CGI.",
+                      configure, check},
+                     argc, argv);
+}

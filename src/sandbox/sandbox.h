@@ -1,0 +1,109 @@
+// The sandbox plays threads.net (the authorization window) and graph.threads.net (the API), so that
+// login can be tried and tested without a Meta account. It has no I/O, no clock and no globals;
+// bytes, time and randomness are the shell's. Not thread-safe: it lives in one worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/form.h"
+#include "core/reply.h"
+#include "core/request.h"
+#include "core/secret.h"
+
+// The one app that the sandbox knows.
+struct SandboxConfig {
+  std::string app_id;
+  Secret app_secret;
+  Secret client_secret;                    // for th_exchange_token; empty: app_secret
+  std::vector<std::string> redirect_uris;  // registered; empty: any
+};
+
+// What a request finds outside: when it comes, and a source of random bytes, as many as asked for.
+struct Moment {
+  std::int64_t now = 0;  // Unix time, seconds
+  std::function<std::string(std::size_t)> random;
+};
+
+// Lifetimes, in seconds (Meta, "Get Access Tokens and Permissions", "Long-Lived Access Tokens").
+constexpr std::int64_t kHour = 3600;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kCodeLifetime = kHour;
+constexpr std::int64_t kShortLifetime = kHour;
+constexpr std::int64_t kLongLifetime = 60 * kDay;
+constexpr std::int64_t kGrantLifetime = 90 * kDay;  // of the permissions
+constexpr std::int64_t kRefreshableFrom = kDay;     // age of a long-lived token
+
+// What is remembered at most; beyond it the oldest are forgotten.
+constexpr std::size_t kMaxCodes = 1000;
+constexpr std::size_t kMaxTokens = 2000;
+// How long a dead token is remembered, so that it can be called expired and not unknown.
+constexpr std::int64_t kExpiredKept = 30 * kDay;
+
+class Sandbox {
+ public:
+  explicit Sandbox(SandboxConfig config);
+
+  // The reply to one request, whose path is relative to the sandbox's root. Remembers codes and
+  // tokens from one request to the next.
+  Reply handle(const Request& request, const Moment& moment);
+
+ private:
+  struct Code {
+    std::string text;
+    std::string redirect_uri;
+    std::vector<std::string> scopes;
+    std::int64_t expires = 0;
+    bool used = false;
+  };
+
+  struct Token {
+    std::string text;
+    bool long_lived = false;
+    std::string home;  // origin of the redirect_uri it was asked for from
+    std::vector<std::string> scopes;
+    std::int64_t issued = 0;
+    std::int64_t expires = 0;
+  };
+
+  // One row of the table that names everything the sandbox answers. The fields are those of the
+  // query for a GET, those of the body for a POST.
+  struct Endpoint {
+    std::string_view method;
+    std::string_view path;
+    Reply (Sandbox::*handler)(const Fields& fields, const Moment& moment);
+  };
+  static const std::vector<Endpoint>& endpoints();
+
+  // threads.net
+  Reply show_window(const Fields& fields, const Moment& moment);
+  Reply decide(const Fields& fields, const Moment& moment);
+
+  // graph.threads.net
+  Reply exchange_code(const Fields& fields, const Moment& moment);
+  Reply app_token(const Fields& fields, const Moment& moment);
+  Reply long_lived_token(const Fields& fields, const Moment& moment);
+  Reply refreshed_token(const Fields& fields, const Moment& moment);
+  Reply me(const Fields& fields, const Moment& moment);
+  Reply debug_token(const Fields& fields, const Moment& moment);
+
+  // Why client_id and client_secret are not this app's, if so.
+  std::optional<Reply> refuse_client(const Fields& fields, const Moment& moment) const;
+  // Why access_token cannot be used, if so; otherwise find_token() has it.
+  std::optional<Reply> refuse_token(const Fields& fields, const Moment& moment) const;
+  const Token* find_token(const Fields& fields, std::string_view name) const;
+
+  Reply long_lived_reply(const Token& from, const Moment& moment);
+  const Code& add_code(Code code, std::int64_t now);
+  const Token& add_token(Token token, std::int64_t now);
+
+  SandboxConfig config_;
+  std::deque<Code> codes_;    // oldest first
+  std::deque<Token> tokens_;  // oldest first
+};

@@ -1,0 +1,75 @@
+#include "shell/cgi.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+
+#include "shell/fastcgi.h"
+#include "shell/log.h"
+#include "shell/upstream.h"
+
+namespace {
+
+// At most one byte more than a body may have, and no more than was promised: a server may leave the
+// pipe open.
+std::string read_body(std::size_t promised) {
+  std::string body;
+  std::array<char, 4096> chunk{};
+  const std::size_t wanted = std::min(promised, kMaxBody + 1);
+  while (body.size() < wanted) {
+    const ssize_t got =
+        ::read(STDIN_FILENO, chunk.data(), std::min(chunk.size(), wanted - body.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    body.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+  return body;
+}
+
+void write_reply(const Reply& reply, bool head) {
+  const std::string text = to_cgi(reply, head);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+bool is_cgi() {
+  return std::getenv("GATEWAY_INTERFACE") != nullptr && std::getenv("REQUEST_METHOD") != nullptr;
+}
+
+void serve_cgi(const ServicePtr& service) {
+  const auto began = std::chrono::steady_clock::now();
+  Request request = request_from_variables(environ);
+  std::size_t promised = 0;
+  std::from_chars(request.content_length.data(),
+                  request.content_length.data() + request.content_length.size(), promised);
+  request.body = read_body(promised);
+
+  Outcome outcome = service->route(request);
+  int upstream_status = 0;
+  if (auto* exchange = std::get_if<Exchange>(&outcome)) {
+    const CurlLibrary curl;
+    const Answer answer = exchange_now(*exchange, service);
+    upstream_status = answer.status;
+    outcome = service->conclude(*exchange, answer);
+  }
+  const Reply& reply = std::get<Reply>(outcome);
+  write_reply(reply, request.method == "HEAD");
+  Log log;
+  log.request({request.method, service->loggable_path(request.path), reply.status, upstream_status,
+               std::chrono::duration_cast<std::chrono::microseconds>(
+                   std::chrono::steady_clock::now() - began)});
+}
+
+void refuse_cgi(std::string_view sentence) { write_reply(detail_reply(500, sentence), false); }

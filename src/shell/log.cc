@@ -1,0 +1,52 @@
+#include "shell/log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+void Log::begin_line() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec != stamp_second_) {
+    stamp_second_ = now.tv_sec;
+    std::array<char, 32> text{};
+    tm utc{};
+    gmtime_r(&now.tv_sec, &utc);
+    stamp_.assign(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc));
+  }
+  const std::string milliseconds = std::to_string(1000 + now.tv_nsec / 1'000'000);
+  lines_.append("time=").append(stamp_).append(".").append(milliseconds, 1).append("Z");
+}
+
+void Log::request(const RequestLine& line) {
+  const bool plain = !line.method.empty() && line.method.size() <= 16 &&
+                     std::all_of(line.method.begin(), line.method.end(),
+                                 [](char c) { return c >= 'A' && c <= 'Z'; });
+  begin_line();
+  lines_.append(" method=").append(plain ? line.method : "-");
+  lines_.append(" path=").append(line.path);
+  lines_.append(" status=").append(std::to_string(line.status));
+  lines_.append(" upstream=");
+  lines_.append(line.upstream_status == 0 ? "-" : std::to_string(line.upstream_status));
+  const auto micros = line.duration.count();
+  const std::string fraction = std::to_string(1000 + micros % 1000);
+  lines_.append(" ms=").append(std::to_string(micros / 1000)).append(".").append(fraction, 1);
+  lines_ += '\n';
+}
+
+void Log::event(std::string_view message) {
+  begin_line();
+  lines_.append(" msg=\"").append(message).append("\"\n");
+}
+
+void Log::flush() {
+  std::string_view rest = lines_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
+    if (written <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  lines_.clear();
+}

@@ -1,0 +1,32 @@
+// The request log on stderr: one logfmt line a request, with nothing in it that could be a secret.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+struct RequestLine {
+  std::string_view method;
+  std::string_view path;  // of an endpoint, or "-"
+  int status = 0;
+  int upstream_status = 0;  // 0: Threads was not asked or did not answer
+  std::chrono::microseconds duration{};
+};
+
+// Collects lines and writes them together. Each worker has its own.
+class Log {
+ public:
+  ~Log() { flush(); }
+  void request(const RequestLine& line);
+  // One line about the program itself.
+  void event(std::string_view message);
+  // Writes what was collected in one call; what stderr does not take is lost.
+  void flush();
+
+ private:
+  void begin_line();
+
+  std::string lines_;
+  std::string stamp_;         // of stamp_second_
+  long stamp_second_ = -1;
+};

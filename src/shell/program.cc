@@ -1,0 +1,253 @@
+#include "shell/program.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "shell/cgi.h"
+#include "shell/fastcgi.h"
+#include "shell/listen.h"
+#include "shell/log.h"
+#include "shell/options.h"
+#include "shell/upstream.h"
+#include "shell/worker.h"
+
+namespace {
+
+constexpr int kCannotStart = 1;
+constexpr int kUsage = 2;
+constexpr int kConfig = 78;  // EX_CONFIG
+
+using Configured = std::variant<ServicePtr, std::vector<std::string>>;
+
+// No core file and no ptrace by the same user: the memory holds secrets.
+void forbid_core_files() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+Environment process_environment() {
+  Environment variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+// The environment with what the configuration file says on top of it, or what is wrong with the file.
+std::variant<Environment, std::string> read_variables(const std::string& env_file_option) {
+  Environment variables = process_environment();
+  std::string path = env_file_option;
+  if (path.empty()) {
+    if (const auto named = variables.find("THREADS_ENV_FILE"); named != variables.end()) {
+      path = named->second;
+    }
+  }
+  const bool must_exist = !path.empty();
+  if (path.empty()) path = ".env";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    if (!must_exist && access(path.c_str(), F_OK) != 0) return variables;
+    return "The configuration file " + path + " cannot be read.";
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) return "The configuration file " + path + " cannot be read.";
+  auto parsed = parse_env_file(text);
+  if (const auto* error = std::get_if<EnvFileError>(&parsed)) {
+    return "The configuration file " + path + " has a mistake in line " +
+           std::to_string(error->line) + ": write NAME=value.";
+  }
+  for (auto& [name, value] : std::get<Environment>(parsed)) variables[name] = std::move(value);
+  return variables;
+}
+
+Configured configure(const Program& program, const Options& options) {
+  auto variables = read_variables(options.env_file);
+  if (auto* mistake = std::get_if<std::string>(&variables)) {
+    return std::vector<std::string>{std::move(*mistake)};
+  }
+  return program.configure(std::get<Environment>(variables));
+}
+
+void complain(const Program& program, std::string_view sentence) {
+  std::cerr << program.name << ": " << sentence << '\n';
+}
+
+int complain_all(const Program& program, const std::vector<std::string>& mistakes) {
+  for (const std::string& mistake : mistakes) complain(program, mistake);
+  return kConfig;
+}
+
+int check(const Program& program, const Options& options) {
+  const auto configured = configure(program, options);
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
+    return complain_all(program, *mistakes);
+  }
+  std::cout << program.describe(std::get<Environment>(read_variables(options.env_file)));
+  return 0;
+}
+
+int run_cgi(const Program& program) {
+  // Of a query without '=' a web server makes arguments (RFC 3875 §4.4): a caller's text. They are
+  // not looked at.
+  const auto configured = configure(program, Options{});
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
+    refuse_cgi("The server's configuration is wrong: " + mistakes->front());
+    return complain_all(program, *mistakes);
+  }
+  serve_cgi(std::get<ServicePtr>(configured));
+  return 0;
+}
+
+// The workers' threads, from start to join.
+class Crew {
+ public:
+  explicit Crew(std::vector<std::unique_ptr<Worker>> workers) : workers_(std::move(workers)) {
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([this, &worker] {
+        try {
+          worker->run();
+        } catch (const std::exception& error) {
+          Log().event(std::string("a worker failed: ") + error.what());
+          failed_ = true;
+          kill(getpid(), SIGTERM);
+        }
+      });
+    }
+  }
+  ~Crew() {
+    for (const auto& worker : workers_) worker->stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  void use(const ServicePtr& service) {
+    for (const auto& worker : workers_) worker->use(service);
+  }
+  [[nodiscard]] bool failed() const { return failed_; }
+
+ private:
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::atomic<bool> failed_ = false;
+};
+
+void reload(const Program& program, const Options& options, Crew& crew) {
+  Log log;
+  const auto configured = configure(program, options);
+  if (const auto* service = std::get_if<ServicePtr>(&configured)) {
+    crew.use(*service);
+    log.event("configuration read again");
+    return;
+  }
+  for (const auto& mistake : std::get<std::vector<std::string>>(configured)) {
+    log.event("the old configuration stays: " + mistake);
+  }
+}
+
+// Serves until a signal says to end. Every thread leaves the signals to this one.
+int serve(const Program& program, const Options& options, const std::vector<int>& listeners,
+          const ServicePtr& service, const sigset_t& signals) {
+  const std::size_t descriptors = raise_descriptor_limit();
+  const std::size_t spare = 64;
+  const std::size_t most_in_flight =
+      options.max_in_flight != 0 ? options.max_in_flight
+                                 : std::max(descriptors, 2 * spare) / 2 - spare / 2;
+  start_fastcgi();
+  const CurlLibrary curl;
+  std::signal(SIGPIPE, SIG_IGN);  // after libfcgi, which sets handlers of its own
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (unsigned i = 0; i < options.workers; ++i) {
+    workers.push_back(std::make_unique<Worker>(
+        listeners, service, std::max<std::size_t>(most_in_flight / options.workers, 1)));
+  }
+  Crew crew(std::move(workers));
+  for (;;) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGHUP) return crew.failed() ? kCannotStart : 0;
+    reload(program, options, crew);
+  }
+}
+
+int serve_fastcgi(const Program& program, const Options& options) {
+  // Blocked from here on: libfcgi does not read on after an interrupted call.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  const auto configured = configure(program, options);
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
+    return complain_all(program, *mistakes);
+  }
+  const auto& service = std::get<ServicePtr>(configured);
+  if (options.listen.empty()) {
+    return serve(program, options, inherited_sockets(), service, signals);
+  }
+  const ListeningSocket socket(options.listen, options.socket_mode);
+  return serve(program, options, {socket.get()}, service, signals);
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+  forbid_core_files();
+  try {
+    const bool handed_over = !inherited_sockets().empty();
+    if (is_cgi() && !handed_over) return run_cgi(program);
+
+    const auto parsed = parse_options(argc, argv);
+    if (const auto* mistake = std::get_if<std::string>(&parsed)) {
+      complain(program, *mistake);
+      std::cerr << usage(program.name, program.purpose);
+      return kUsage;
+    }
+    const auto& options = std::get<Options>(parsed);
+    if (options.help) {
+      std::cout << usage(program.name, program.purpose);
+      return 0;
+    }
+    if (options.version) {
+      std::cout << program.name << ' ' << VERSION << '\n';
+      return 0;
+    }
+    if (options.check) return check(program, options);
+    if (options.listen.empty() && !handed_over) {
+      std::cerr << usage(program.name, program.purpose);
+      return kUsage;
+    }
+    return serve_fastcgi(program, options);
+  } catch (const std::exception& error) {
+    complain(program, error.what());
+    return kCannotStart;
+  }
+}

@@ -1,0 +1,35 @@
+// Looks at FastCGI records before libfcgi sees them (FastCGI 1.0 §3, §5). libfcgi reads with blocking
+// calls and handles half-sent, multiplexed, aborted and malformed input poorly: it gets whole,
+// well-formed requests only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+// The most that one request may take with all its records: 16 KiB of body, 8 KiB of query (which web
+// servers send twice), and what web servers allow for headers.
+constexpr std::size_t kMaxRequest = std::size_t{96} * 1024;  // bytes
+
+enum class Gate {
+  kIncomplete,     // wait for more
+  kWhole,          // one whole RESPONDER request
+  kMalformed,      // not that, and never will be
+  kBodyTooLong,    // over kMaxRequest, in the body
+  kParamsTooLong,  // over kMaxRequest, before the body
+};
+
+struct GateResult {
+  Gate gate = Gate::kIncomplete;
+  std::size_t length = 0;       // bytes of the whole request; what is behind it is not its own
+  std::uint16_t request_id = 0;  // valid unless kMalformed or kIncomplete
+  bool keep_connection = false;
+};
+
+// Judges the bytes that a connection holds from the beginning of a request.
+GateResult inspect_records(std::span<const unsigned char> bytes);
+
+// The records of a whole reply (STDOUT, its end, END_REQUEST) around a CGI reply of any length.
+std::string reply_records(std::uint16_t request_id, std::string_view cgi_reply);

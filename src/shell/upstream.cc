@@ -1,0 +1,239 @@
+#include "shell/upstream.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace {
+
+constexpr std::size_t kMaxAnswerHeaders = std::size_t{64} * 1024;  // bytes, 1xx answers included
+constexpr long kReceiveBuffer = 4096;      // bytes; an answer has some hundred
+constexpr long kMaxConnectionAge = 60;     // seconds idle; older ones are often closed by the peer
+constexpr long kDnsCache = 60;             // seconds
+constexpr std::size_t kMaxIdleTransfers = 256;
+
+std::optional<Failure> failure_of(CURLcode result) {
+  switch (result) {
+    case CURLE_OK: return std::nullopt;
+    case CURLE_OPERATION_TIMEDOUT: return Failure::kTimeout;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return Failure::kResolve;
+    case CURLE_COULDNT_CONNECT: return Failure::kConnect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE: return Failure::kTls;
+    default: return Failure::kBroken;
+  }
+}
+
+void check(CURLMcode code) {
+  if (code != CURLM_OK) throw std::runtime_error(curl_multi_strerror(code));
+}
+
+}  // namespace
+
+CurlLibrary::CurlLibrary() {
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    throw std::runtime_error("libcurl cannot be started");
+  }
+}
+
+CurlLibrary::~CurlLibrary() { curl_global_cleanup(); }
+
+Transfer::Transfer(ServicePtr service, CURLSH* share)
+    : handle_(curl_easy_init()), service_(std::move(service)) {
+  CURL* const curl = handle_.get();
+  if (curl == nullptr) throw std::runtime_error("libcurl gives no handle");
+  // Redirects stay unfollowed, libcurl's default: a followed 307 would carry the secret elsewhere.
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kReceiveBuffer);
+  curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
+  curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, kDnsCache);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(curl, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, service_->timeout_ms);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, service_->timeout_ms);
+  if (!service_->ca_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, service_->ca_file.c_str());
+  }
+  if (share != nullptr) curl_easy_setopt(curl, CURLOPT_SHARE, share);
+}
+
+void Transfer::prepare(Exchange exchange) {
+  exchange_ = std::move(exchange);
+  body_.clear();
+  header_bytes_ = 0;
+  too_large_ = false;
+  CURL* const curl = handle_.get();
+  curl_easy_setopt(curl, CURLOPT_URL, exchange_.url.reveal().c_str());
+  if (exchange_.post) {
+    const std::string& form = exchange_.form.reveal();  // lives in exchange_: libcurl does not copy
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(form.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form.c_str());
+  } else {
+    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+  }
+  // Without TLS (a loopback address) a proxy from the environment would read the secret.
+  const bool plain = exchange_.url.reveal().starts_with("http://");
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, plain ? "*" : nullptr);
+}
+
+Answer Transfer::finish(CURLcode result) {
+  Answer answer;
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  answer.failure = too_large_ ? Failure::kTooLarge : failure_of(result);
+  if (answer.failure) return answer;
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RETRY_AFTER, &retry_after);
+  answer.retry_after = retry_after;
+  answer.body = std::move(body_);
+  return answer;
+}
+
+// libcurl's own MAXFILESIZE does not see a chunked answer's length: count here.
+std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* transfer) {
+  auto& self = *static_cast<Transfer*>(transfer);
+  const std::size_t bytes = size * count;
+  if (bytes > kMaxAnswer - self.body_.size()) {
+    self.too_large_ = true;
+    return 0;
+  }
+  self.body_.append(data, bytes);
+  return bytes;
+}
+
+std::size_t Transfer::on_header(char* /*data*/, std::size_t size, std::size_t count,
+                                void* transfer) {
+  auto& self = *static_cast<Transfer*>(transfer);
+  const std::size_t bytes = size * count;
+  self.header_bytes_ += bytes;
+  if (self.header_bytes_ > kMaxAnswerHeaders) {
+    self.too_large_ = true;
+    return 0;
+  }
+  return bytes;
+}
+
+Upstream::Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd))
+    : epoll_fd_(epoll_fd), make_tag_(make_tag), share_(curl_share_init()), multi_(curl_multi_init()) {
+  if (multi_ == nullptr || share_ == nullptr) throw std::runtime_error("libcurl gives no handle");
+  // One thread uses the share: no locks. TLS sessions are resumed by whichever handle comes next.
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  check(curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Upstream::on_socket));
+  check(curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this));
+  check(curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Upstream::on_timer));
+  check(curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this));
+}
+
+Upstream::~Upstream() {
+  for (const auto& transfer : active_) {
+    if (transfer) curl_multi_remove_handle(multi_.get(), transfer->handle());
+  }
+}
+
+void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
+  if (service != service_) {
+    idle_.clear();
+    service_ = std::move(service);
+  }
+  std::unique_ptr<Transfer> transfer;
+  if (idle_.empty()) {
+    transfer = std::make_unique<Transfer>(service_, share_.get());
+  } else {
+    transfer = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  transfer->prepare(std::move(exchange));
+  transfer->owner = owner;
+  check(curl_multi_add_handle(multi_.get(), transfer->handle()));
+  const auto slot = static_cast<std::size_t>(owner);
+  if (active_.size() <= slot) active_.resize(slot + 1);
+  active_[slot] = std::move(transfer);
+  ++in_flight_;
+}
+
+void Upstream::on_ready(int fd, std::uint32_t events) {
+  int mask = 0;
+  if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
+  if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
+  int running = 0;
+  check(curl_multi_socket_action(multi_.get(), fd, mask, &running));
+}
+
+void Upstream::on_time(std::chrono::steady_clock::time_point now) {
+  if (!due_ || now < *due_) return;
+  due_.reset();
+  int running = 0;
+  check(curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running));
+}
+
+std::optional<Upstream::Finished> Upstream::take_finished() {
+  int queued = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &queued)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode result = message->data.result;  // the message dies with remove_handle
+    CURL* const handle = message->easy_handle;
+    Transfer* found = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &found);
+    curl_multi_remove_handle(multi_.get(), handle);
+    --in_flight_;
+    Finished finished;
+    finished.transfer = std::move(active_[static_cast<std::size_t>(found->owner)]);
+    finished.answer = found->finish(result);
+    return finished;
+  }
+  return std::nullopt;
+}
+
+void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
+  if (transfer->service() == service_ && idle_.size() < kMaxIdleTransfers) {
+    idle_.push_back(std::move(transfer));
+  }
+}
+
+int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* upstream, void* known) {
+  auto& self = *static_cast<Upstream*>(upstream);
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(self.epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+    return 0;
+  }
+  epoll_event event{};
+  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
+  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
+  event.data.u64 = self.make_tag_(fd);
+  epoll_ctl(self.epoll_fd_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  if (known == nullptr) curl_multi_assign(self.multi_.get(), fd, upstream);
+  return 0;
+}
+
+int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* upstream) {
+  auto& self = *static_cast<Upstream*>(upstream);
+  if (timeout_ms < 0) {
+    self.due_.reset();
+  } else {
+    self.due_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  }
+  return 0;
+}
+
+Answer exchange_now(Exchange exchange, ServicePtr service) {
+  Transfer transfer(std::move(service), nullptr);
+  transfer.prepare(std::move(exchange));
+  return transfer.finish(curl_easy_perform(transfer.handle()));
+}

@@ -1,0 +1,106 @@
+// Exchanges with Threads by libcurl: many at once on the worker's epoll set, or one that is waited for.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shell/service.h"
+#include "threads/exchange.h"
+
+// Must live in main before any thread. Throws std::runtime_error.
+class CurlLibrary {
+ public:
+  CurlLibrary();
+  ~CurlLibrary();
+  CurlLibrary(const CurlLibrary&) = delete;
+  CurlLibrary& operator=(const CurlLibrary&) = delete;
+};
+
+// One exchange under way. Used again for the next when it is done: setting up a handle costs more
+// than the exchange.
+class Transfer {
+ public:
+  Transfer(ServicePtr service, CURLSH* share);
+
+  void prepare(Exchange exchange);
+  // What came of it, once libcurl says that it ended so.
+  Answer finish(CURLcode result);
+
+  [[nodiscard]] CURL* handle() const { return handle_.get(); }
+  [[nodiscard]] const Exchange& exchange() const { return exchange_; }
+  [[nodiscard]] const ServicePtr& service() const { return service_; }
+
+  int owner = -1;  // the connection that waits for it
+
+ private:
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* transfer);
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* transfer);
+
+  struct HandleCloser {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  };
+  std::unique_ptr<CURL, HandleCloser> handle_;
+  Exchange exchange_;
+  ServicePtr service_;  // the one that it was made for, whatever is configured meanwhile
+  std::string body_;
+  std::size_t header_bytes_ = 0;
+  bool too_large_ = false;
+};
+
+// All exchanges of one worker. Passive: the worker tells it of readiness and of the time.
+class Upstream {
+ public:
+  // Registers libcurl's sockets in the epoll set, tagged by make_tag(fd). Throws std::runtime_error.
+  Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd));
+  ~Upstream();
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  void start(Exchange exchange, ServicePtr service, int owner);
+  // The socket is ready: epoll's events.
+  void on_ready(int fd, std::uint32_t events);
+  // Lets libcurl look at its timeouts if one has passed.
+  void on_time(std::chrono::steady_clock::time_point now);
+  // When on_time is due.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> due() const { return due_; }
+
+  struct Finished {
+    std::unique_ptr<Transfer> transfer;
+    Answer answer;
+  };
+  // An exchange that has ended, if any.
+  std::optional<Finished> take_finished();
+  // Gives a transfer back to be used again.
+  void recycle(std::unique_ptr<Transfer> transfer);
+
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
+ private:
+  static int on_socket(CURL* handle, curl_socket_t fd, int what, void* upstream, void* known);
+  static int on_timer(CURLM* multi, long timeout_ms, void* upstream);
+
+  struct MultiCloser {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct ShareCloser {
+    void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+  };
+  int epoll_fd_;
+  std::uint64_t (*make_tag_)(int fd);
+  std::unique_ptr<CURLSH, ShareCloser> share_;
+  std::unique_ptr<CURLM, MultiCloser> multi_;
+  ServicePtr service_;  // the one that the idle transfers are made for
+  std::vector<std::unique_ptr<Transfer>> idle_;
+  std::vector<std::unique_ptr<Transfer>> active_;  // by owner
+  std::optional<std::chrono::steady_clock::time_point> due_;
+  std::size_t in_flight_ = 0;
+};
+
+// One exchange, waited for: what a CGI program does.
+Answer exchange_now(Exchange exchange, ServicePtr service);

@@ -1,0 +1,372 @@
+#include "shell/worker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "shell/fastcgi.h"
+#include "shell/record_gate.h"
+
+namespace {
+
+// A web server sends a request at once and takes the reply at once; who is slower than this is none.
+constexpr std::chrono::seconds kPatience{10};
+// After stop(), for a connection that was accepted but has sent nothing yet.
+constexpr std::chrono::seconds kLastPatience{1};
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
+constexpr int kAcceptsAtOnce = 64;
+constexpr int kSocketBuffer = 256 * 1024;  // bytes: a whole request or reply fits
+constexpr timeval kReadBelt{5, 0};         // libfcgi's reads should never wait
+
+enum class Tag : std::uint32_t { kListener, kWake, kConnection, kUpstream };
+
+std::uint64_t tagged(Tag tag, int fd) {
+  return static_cast<std::uint64_t>(tag) << 32U | static_cast<std::uint32_t>(fd);
+}
+
+std::uint64_t upstream_tag(int fd) { return tagged(Tag::kUpstream, fd); }
+
+Fd checked(int fd, const char* what) {
+  if (fd < 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+  return Fd(fd);
+}
+
+template <typename Function>
+Reply guarded(Function decide) {
+  try {
+    return decide();
+  } catch (const std::exception&) {  // what() could quote a secret
+    return detail_reply(500, "Internal error.");
+  }
+}
+
+}  // namespace
+
+Worker::Worker(std::vector<int> listeners, ServicePtr service, std::size_t max_in_flight)
+    : listeners_(std::move(listeners)),
+      service_(std::move(service)),
+      max_in_flight_(max_in_flight),
+      epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      upstream_(epoll_.get(), upstream_tag),
+      peeked_(kMaxRequest) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = tagged(Tag::kWake, wake_.get());
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    throw std::runtime_error("epoll_ctl failed");
+  }
+}
+
+void Worker::run() {
+  watch_listeners(true);
+  now_ = Clock::now();
+  while (!stopping_ || open_ > 0) {
+    on_events();
+    upstream_.on_time(now_);
+    finish_exchanges();
+    close_late();
+    if (!listening_ && !stopping_ && now_ >= listen_again_) watch_listeners(true);
+    log_.flush();
+  }
+}
+
+void Worker::stop() {
+  const std::lock_guard lock(orders_);
+  ordered_stop_ = true;
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::use(ServicePtr service) {
+  const std::lock_guard lock(orders_);
+  ordered_service_ = std::move(service);
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::on_events() {
+  std::array<epoll_event, 256> events{};
+  const int count =
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+  now_ = Clock::now();
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    const int fd = static_cast<int>(event.data.u64 & 0xFFFFFFFFU);
+    switch (static_cast<Tag>(event.data.u64 >> 32U)) {
+      case Tag::kListener: accept_from(fd); break;
+      case Tag::kWake: take_orders(); break;
+      case Tag::kConnection: on_connection(fd); break;
+      case Tag::kUpstream: upstream_.on_ready(fd, event.events); break;
+    }
+  }
+}
+
+int Worker::wait_ms() const {
+  using std::chrono::ceil;
+  using std::chrono::milliseconds;
+  auto until = Clock::time_point::max();
+  if (const auto due = upstream_.due()) until = std::min(until, *due);
+  if (!deadlines_.empty()) until = std::min(until, deadlines_.front().when);
+  if (!listening_ && !stopping_) until = std::min(until, listen_again_);
+  if (until == Clock::time_point::max()) return -1;
+  const auto left = ceil<milliseconds>(until - Clock::now()).count();
+  return static_cast<int>(std::clamp<long>(left, 0, 60'000));
+}
+
+void Worker::take_orders() {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_.get(), &ignored);
+  const std::lock_guard lock(orders_);
+  if (ordered_service_) service_ = std::move(ordered_service_);
+  if (ordered_stop_ && !stopping_) {
+    stopping_ = true;
+    watch_listeners(false);
+    close_idle();
+  }
+}
+
+void Worker::watch_listeners(bool watch) {
+  listening_ = watch;
+  for (const int listener : listeners_) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.u64 = tagged(Tag::kListener, listener);
+    epoll_ctl(epoll_.get(), watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener, &event);
+  }
+}
+
+void Worker::accept_from(int listener) {
+  for (int i = 0; i < kAcceptsAtOnce && listening_; ++i) {
+    Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (fd.get() < 0) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_.event("out of descriptors or memory: new connections wait");
+        watch_listeners(false);
+        listen_again_ = now_ + kPauseWithoutDescriptors;
+      }
+      return;  // nobody is waiting any more, or that one has gone
+    }
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kReadBelt, sizeof kReadBelt);
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        address.ss_family != AF_UNIX) {
+      const int on = 1;
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
+      setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer);
+    }
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.u64 = tagged(Tag::kConnection, fd.get());
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
+    const auto slot = static_cast<std::size_t>(fd.get());
+    if (connections_.size() <= slot) connections_.resize(slot + 1);
+    connections_[slot] = std::make_unique<Connection>();
+    connections_[slot]->fd = std::move(fd);
+    ++open_;
+    start_deadline(*connections_[slot]);
+    read(*connections_[slot]);  // the request is often here already
+  }
+}
+
+void Worker::on_connection(int fd) {
+  const auto slot = static_cast<std::size_t>(fd);
+  if (slot >= connections_.size() || !connections_[slot]) return;
+  Connection& connection = *connections_[slot];
+  switch (connection.state) {
+    case Connection::State::kReading: return read(connection);
+    case Connection::State::kDraining: return drain(connection);
+    case Connection::State::kExchanging:
+      connection.ready = true;
+      return;
+    case Connection::State::kWriting:
+      connection.ready = true;
+      write(connection);
+      return read_again(fd);
+  }
+}
+
+// The epoll set is edge-triggered: what came while the connection did not read is not told again.
+void Worker::read_again(int fd) {
+  auto& connection = connections_[static_cast<std::size_t>(fd)];
+  if (connection && connection->ready && connection->state == Connection::State::kReading) {
+    connection->ready = false;
+    read(*connection);
+  }
+}
+
+// Serves the request if it is here whole.
+void Worker::read(Connection& connection) {
+  const int fd = connection.fd.get();
+  const ssize_t got = recv(fd, peeked_.data(), peeked_.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return close(fd);
+  const auto bytes = static_cast<std::size_t>(got);
+  const GateResult seen = inspect_records({peeked_.data(), bytes});
+  connection.request_id = seen.request_id;
+  switch (seen.gate) {
+    case Gate::kIncomplete:
+      if (connection.deadline == 0) start_deadline(connection);
+      return;
+    case Gate::kMalformed:
+      log_.event("a connection sent what is no FastCGI request: closed");
+      return close(fd);
+    case Gate::kBodyTooLong:
+      return refuse_unread(connection, 413, "The body is longer than 16 KiB.");
+    case Gate::kParamsTooLong:
+      return refuse_unread(connection, 414, "The request's address and headers are too long.");
+    case Gate::kWhole: break;
+  }
+  connection.deadline = 0;
+  const auto request = read_fastcgi_request(fd);
+  if (!request) {
+    connection.fd.release();  // libfcgi has closed it
+    return close(fd);
+  }
+  // libfcgi reads ahead: what lies behind the request is lost with it.
+  connection.keep = seen.keep_connection && bytes == seen.length && !stopping_;
+  serve(connection, *request);
+}
+
+void Worker::serve(Connection& connection, const Request& request) {
+  connection.head = request.method == "HEAD";
+  connection.method = request.method;
+  connection.path = service_->loggable_path(request.path);
+  connection.began = now_;
+  const Reply at_once = guarded([&]() -> Reply {
+    Outcome outcome = service_->route(request);
+    if (auto* decided = std::get_if<Reply>(&outcome)) return std::move(*decided);
+    if (upstream_.in_flight() >= max_in_flight_) {
+      Reply busy = detail_reply(503, "Too many exchanges are in flight. Try again in a second.");
+      busy.headers.emplace_back("Retry-After", "1");
+      return busy;
+    }
+    upstream_.start(std::get<Exchange>(std::move(outcome)), service_, connection.fd.get());
+    connection.state = Connection::State::kExchanging;
+    return {};
+  });
+  if (connection.state != Connection::State::kExchanging) reply(connection, at_once, 0);
+}
+
+void Worker::refuse_unread(Connection& connection, int status, std::string_view sentence) {
+  connection.keep = false;
+  connection.drain = true;
+  connection.head = false;
+  connection.method.clear();
+  connection.path = "-";
+  connection.began = now_;
+  reply(connection, detail_reply(status, sentence), 0);
+}
+
+void Worker::reply(Connection& connection, const Reply& reply, int upstream_status) {
+  log_.request({connection.method, connection.path, reply.status, upstream_status,
+                std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() -
+                                                                      connection.began)});
+  connection.out = reply_records(connection.request_id, to_cgi(reply, connection.head));
+  connection.sent = 0;
+  connection.state = Connection::State::kWriting;
+  connection.deadline = 0;
+  write(connection);
+}
+
+// Ends in another state once the peer has taken all; the connection may be gone then.
+void Worker::write(Connection& connection) {
+  while (connection.sent < connection.out.size()) {
+    const ssize_t sent =
+        send(connection.fd.get(), connection.out.data() + connection.sent,
+             connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+      // Asked for only now: a kept connection would wake the loop each time its peer reads.
+      epoll_event event{};
+      event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+      event.data.u64 = tagged(Tag::kConnection, connection.fd.get());
+      epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), &event);
+      if (connection.deadline == 0) start_deadline(connection);
+      return;
+    }
+    if (sent < 0) return close(connection.fd.get());  // the peer has gone
+    connection.sent += static_cast<std::size_t>(sent);
+  }
+  connection.out.clear();
+  connection.deadline = 0;
+  if (connection.drain) {
+    shutdown(connection.fd.get(), SHUT_WR);
+    connection.state = Connection::State::kDraining;
+    start_deadline(connection);
+    drain(connection);
+  } else if (connection.keep) {
+    connection.state = Connection::State::kReading;
+  } else {
+    close(connection.fd.get());
+  }
+}
+
+// Closing with bytes unread would reset the connection, and the peer could lose our reply.
+void Worker::drain(Connection& connection) {
+  for (;;) {
+    const ssize_t got =
+        recv(connection.fd.get(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) return close(connection.fd.get());
+  }
+}
+
+void Worker::finish_exchanges() {
+  while (auto finished = upstream_.take_finished()) {
+    const Transfer& transfer = *finished->transfer;
+    Connection& connection = *connections_[static_cast<std::size_t>(transfer.owner)];
+    const int fd = transfer.owner;
+    const Reply concluded = guarded([&] {
+      return transfer.service()->conclude(transfer.exchange(), finished->answer);
+    });
+    upstream_.recycle(std::move(finished->transfer));
+    reply(connection, concluded, finished->answer.status);
+    read_again(fd);
+  }
+}
+
+void Worker::start_deadline(Connection& connection) {
+  connection.deadline = ++last_deadline_;
+  deadlines_.push_back(
+      {now_ + (stopping_ ? kLastPatience : kPatience), connection.fd.get(), last_deadline_});
+}
+
+void Worker::close_late() {
+  while (!deadlines_.empty() && deadlines_.front().when <= now_) {
+    const Deadline late = deadlines_.front();
+    deadlines_.pop_front();
+    const auto& connection = connections_[static_cast<std::size_t>(late.fd)];
+    if (connection && connection->deadline == late.number) close(late.fd);
+  }
+}
+
+// A kept connection that waits for its next request has none in flight. A new one may have: its first
+// request is on the way.
+void Worker::close_idle() {
+  deadlines_.clear();
+  for (const auto& connection : connections_) {
+    if (!connection) continue;
+    connection->keep = false;
+    if (connection->state == Connection::State::kExchanging) continue;
+    if (connection->state == Connection::State::kReading && connection->deadline == 0) {
+      // A request that arrives this very moment is served; a later one is refused to its sender.
+      shutdown(connection->fd.get(), SHUT_RD);
+      read(*connection);
+    } else {
+      start_deadline(*connection);
+    }
+  }
+}
+
+void Worker::close(int fd) {
+  connections_[static_cast<std::size_t>(fd)].reset();
+  --open_;
+}

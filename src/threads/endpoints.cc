@@ -1,0 +1,272 @@
+#include "threads/endpoints.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "core/form.h"
+#include "core/json.h"
+#include "threads/validation.h"
+
+namespace {
+
+Outcome root(const Request&, const Config&);
+Outcome config(const Request&, const Config&);
+Outcome health(const Request&, const Config&);
+Outcome access_token(const Request&, const Config&);
+Outcome long_lived_access_token(const Request&, const Config&);
+Outcome refresh_access_token(const Request&, const Config&);
+Outcome me(const Request&, const Config&);
+Outcome debug_token(const Request&, const Config&);
+
+struct Endpoint {
+  std::string_view method;  // a GET answers HEAD too
+  std::string_view path;
+  Outcome (*handle)(const Request&, const Config&);
+};
+
+// To add an endpoint: a row here, its function below, a row in the tests' table.
+constexpr std::array kEndpoints = {
+    Endpoint{"GET", "/", root},
+    Endpoint{"GET", "/config", config},
+    Endpoint{"GET", "/healthz", health},
+    Endpoint{"POST", "/access-token", access_token},
+    Endpoint{"GET", "/long-lived-access-token", long_lived_access_token},
+    Endpoint{"GET", "/refresh-access-token", refresh_access_token},
+    Endpoint{"GET", "/me", me},
+    Endpoint{"GET", "/debug-token", debug_token},
+};
+
+Reply json_reply(std::string body) {
+  Reply reply;
+  reply.body = std::move(body);
+  return reply;
+}
+
+Outcome root(const Request&, const Config&) { return json_reply(R"({"Hello":"World"})"); }
+
+Outcome health(const Request&, const Config&) { return json_reply(R"({"status":"ok"})"); }
+
+Outcome config(const Request&, const Config& config) {
+  return json_reply("{\"app_id\":" + quote_json(config.app_id) +
+                    ",\"auth_url\":" + quote_json(config.auth_url) +
+                    ",\"scope\":" + quote_json(config.scope) +
+                    ",\"sandbox\":" + (config.sandbox ? "true" : "false") + "}");
+}
+
+bool iequals(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+// Why the body is not what CONTENT_LENGTH says, if so.
+std::optional<Reply> check_length(const Request& request) {
+  std::size_t promised = request.body.size();
+  if (!request.content_length.empty()) {
+    const char* const end = request.content_length.data() + request.content_length.size();
+    const auto [stop, error] = std::from_chars(request.content_length.data(), end, promised);
+    if (error == std::errc::result_out_of_range) promised = kMaxBody + 1;
+    if (stop != end || error == std::errc::invalid_argument) {
+      return detail_reply(400, "Content-Length is not a number.");
+    }
+  }
+  if (promised > kMaxBody || request.body.size() > kMaxBody) {
+    return detail_reply(413, "The body is longer than 16 KiB.");
+  }
+  if (promised != request.body.size()) {
+    return detail_reply(400, "The body is not as long as Content-Length says.");
+  }
+  return std::nullopt;
+}
+
+// The strings that a login's JSON body must hold.
+struct LoginFields {
+  std::string code;
+  std::string redirect_uri;
+};
+
+std::variant<LoginFields, Reply> read_login(std::string_view body) {
+  ValidationErrors errors;
+  auto parsed = parse_json(body);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) {
+    errors.json_invalid(*error);
+    return errors.reply();
+  }
+  const auto& document = std::get<rapidjson::Document>(parsed);
+  if (!document.IsObject()) {
+    errors.not_an_object(document);
+    return errors.reply();
+  }
+  const auto read = [&](std::string_view name) -> std::string {
+    const auto object = document.GetObject();
+    const auto times = std::count_if(object.begin(), object.end(), [&](const auto& member) {
+      return text_of(member.name) == name;
+    });
+    const rapidjson::Value* value = find_member(document, name);
+    if (times > 1) {
+      errors.body_field_repeated(name);
+    } else if (value == nullptr) {
+      errors.body_field_missing(name, document);
+    } else if (!value->IsString()) {
+      errors.body_field_not_a_string(name, *value);
+    } else {
+      return std::string(text_of(*value));
+    }
+    return {};
+  };
+  LoginFields fields;
+  fields.code = read("code");
+  fields.redirect_uri = read("redirect_uri");
+  if (!errors.empty()) return errors.reply();
+  return fields;
+}
+
+Outcome access_token(const Request& request, const Config& config) {
+  if (auto refusal = check_length(request)) return *refusal;
+  const std::string_view type = std::string_view(request.content_type);
+  if (!iequals(trimmed(type.substr(0, type.find(';'))), "application/json")) {
+    return detail_reply(415, "Send the body as Content-Type: application/json.");
+  }
+  if (!is_utf8(request.body)) return detail_reply(400, "The body is not UTF-8.");
+  auto read = read_login(request.body);
+  if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
+  auto& [code, redirect_uri] = std::get<LoginFields>(read);
+
+  if (!config.redirect_uris.empty() &&
+      std::find(config.redirect_uris.begin(), config.redirect_uris.end(), redirect_uri) ==
+          config.redirect_uris.end()) {
+    return detail_reply(
+        400, "This redirect_uri is not one of those that this server allows (THREADS_REDIRECT_URIS).");
+  }
+  // Threads appends "#_" to the redirect: people copy it along with the code.
+  if (code.ends_with("#_")) code.resize(code.size() - 2);
+
+  Exchange exchange;
+  exchange.step = Step::kCodeExchange;
+  exchange.post = true;
+  exchange.url = Secret(config.api_url + "/oauth/access_token");
+  exchange.form = Secret(build_form({{"client_id", config.app_id},
+                                     {"client_secret", config.app_secret.reveal()},
+                                     {"redirect_uri", redirect_uri},
+                                     {"code", code},
+                                     {"grant_type", "authorization_code"}}));
+  exchange.credential = Secret(std::move(code));
+  return exchange;
+}
+
+// The token of "Authorization: Bearer TOKEN" (RFC 6750 §2.1), or nothing.
+std::string_view bearer_token(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!iequals(authorization.substr(0, kScheme.size()), kScheme)) return {};
+  return trimmed(authorization.substr(kScheme.size()));
+}
+
+// The caller's token, by header or query; the header wins.
+std::variant<Secret, Reply> read_token(const Request& request) {
+  if (const auto token = bearer_token(request.authorization); !token.empty()) {
+    if (!is_utf8(token)) return detail_reply(400, "The Authorization header is not UTF-8.");
+    return Secret(std::string(token));
+  }
+  const auto fields = parse_form(request.query);
+  if (!fields) {
+    return detail_reply(400, "The query cannot be decoded: a bad percent sign, or not UTF-8.");
+  }
+  constexpr std::string_view kName = "access_token";
+  ValidationErrors errors;
+  if (count_field(*fields, kName) > 1) {
+    errors.query_field_repeated(kName);
+    return errors.reply();
+  }
+  const std::string* token = find_field(*fields, kName);
+  if (token == nullptr || token->empty()) {
+    errors.query_field_missing(kName);
+    return errors.reply();
+  }
+  return Secret(*token);
+}
+
+using QueryFields = std::vector<std::pair<std::string_view, std::string_view>>;
+
+// An exchange that GETs url with the caller's token among the fields that `fields` names.
+template <typename MakeFields>
+Outcome get_with_token(const Request& request, Step step, const std::string& url,
+                       MakeFields make_fields) {
+  auto read = read_token(request);
+  if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
+  Exchange exchange;
+  exchange.step = step;
+  exchange.credential = std::move(std::get<Secret>(read));
+  const QueryFields fields = make_fields(std::string_view(exchange.credential.reveal()));
+  exchange.url = Secret(url + "?" + build_form(fields));
+  return exchange;
+}
+
+Outcome long_lived_access_token(const Request& request, const Config& config) {
+  return get_with_token(request, Step::kLongLived, config.api_url + "/access_token",
+                        [&](std::string_view token) {
+                          return QueryFields{{"grant_type", "th_exchange_token"},
+                                             {"client_secret", config.client_secret.reveal()},
+                                             {"access_token", token}};
+                        });
+}
+
+Outcome refresh_access_token(const Request& request, const Config& config) {
+  return get_with_token(
+      request, Step::kRefresh, config.api_url + "/refresh_access_token",
+      [](std::string_view token) {
+        return QueryFields{{"grant_type", "th_refresh_token"}, {"access_token", token}};
+      });
+}
+
+Outcome me(const Request& request, const Config& config) {
+  return get_with_token(
+      request, Step::kProfile, config.api_url + "/v1.0/me", [](std::string_view token) {
+        return QueryFields{
+            {"fields",
+             "id,username,name,threads_profile_picture_url,threads_biography,is_verified"},
+            {"access_token", token}};
+      });
+}
+
+Outcome debug_token(const Request& request, const Config& config) {
+  return get_with_token(request, Step::kInspect, config.api_url + "/v1.0/debug_token",
+                        [](std::string_view token) {
+                          return QueryFields{{"input_token", token}, {"access_token", token}};
+                        });
+}
+
+}  // namespace
+
+Outcome route(const Request& request, const Config& config) {
+  if (request.query.size() > kMaxQuery) {
+    return detail_reply(414, "The query is longer than 8 KiB.");
+  }
+  std::string allow;
+  for (const Endpoint& endpoint : kEndpoints) {
+    if (endpoint.path != request.path) continue;
+    const bool get = endpoint.method == "GET";
+    if (request.method == endpoint.method || (get && request.method == "HEAD")) {
+      return endpoint.handle(request, config);
+    }
+    allow.append(allow.empty() ? "" : ", ").append(get ? "GET, HEAD" : endpoint.method);
+  }
+  if (allow.empty()) return detail_reply(404, "Not Found");
+  Reply reply = detail_reply(405, "Method Not Allowed");
+  reply.headers.emplace_back("Allow", allow);
+  return reply;
+}
+
+std::string_view loggable_path(std::string_view path) {
+  for (const Endpoint& endpoint : kEndpoints) {
+    if (endpoint.path == path) return endpoint.path;
+  }
+  return "-";
+}

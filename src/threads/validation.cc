@@ -1,0 +1,93 @@
+#include "threads/validation.h"
+
+#include "threads/redact.h"
+
+namespace {
+
+std::string location(std::string_view part, std::string_view field) {
+  return "[" + quote_json(part) + "," + quote_json(field) + "]";
+}
+
+std::string entry(std::string_view type, const std::string& loc, std::string_view msg) {
+  return "{\"type\":" + quote_json(type) + ",\"loc\":" + loc + ",\"msg\":" + quote_json(msg);
+}
+
+// The body as the caller may see it again: what could be a code, a token or a secret is masked. The
+// redirect URI is none.
+constexpr std::size_t kLongestName = 32;
+
+void mask_strings(rapidjson::Value& value, rapidjson::Document::AllocatorType& allocator) {
+  if (value.IsString() && value.GetStringLength() >= kShortestSecret) {
+    value.SetString(kRedacted.data(), static_cast<rapidjson::SizeType>(kRedacted.size()),
+                    allocator);
+  } else if (value.IsArray()) {
+    for (auto& item : value.GetArray()) mask_strings(item, allocator);
+  } else if (value.IsObject()) {
+    for (auto& member : value.GetObject()) {
+      const bool is_uri = text_of(member.name) == "redirect_uri" && member.value.IsString();
+      if (!is_uri) mask_strings(member.value, allocator);
+      if (text_of(member.name).size() > kLongestName) mask_strings(member.name, allocator);
+    }
+  }
+}
+
+std::string masked_json(const rapidjson::Value& value) {
+  rapidjson::Document copy;
+  copy.CopyFrom(value, copy.GetAllocator());
+  mask_strings(copy, copy.GetAllocator());
+  return to_json(copy);
+}
+
+}  // namespace
+
+void ValidationErrors::json_invalid(const JsonError& error) {
+  entries_.push_back(entry("json_invalid", "[\"body\"," + std::to_string(error.offset) + "]",
+                           "JSON decode error") +
+                     ",\"input\":{},\"ctx\":{\"error\":" + quote_json(error.message) + "}}");
+}
+
+void ValidationErrors::not_an_object(const rapidjson::Value& body) {
+  entries_.push_back(
+      entry("model_attributes_type", "[\"body\"]",
+            "Input should be a valid dictionary or object to extract fields from") +
+      ",\"input\":" + masked_json(body) + "}");
+}
+
+void ValidationErrors::body_field_missing(std::string_view field, const rapidjson::Value& body) {
+  entries_.push_back(entry("missing", location("body", field), "Field required") +
+                     ",\"input\":" + masked_json(body) + "}");
+}
+
+void ValidationErrors::body_field_not_a_string(std::string_view field,
+                                               const rapidjson::Value& value) {
+  entries_.push_back(
+      entry("string_type", location("body", field), "Input should be a valid string") +
+      ",\"input\":" + masked_json(value) + "}");
+}
+
+void ValidationErrors::body_field_repeated(std::string_view field) {
+  entries_.push_back(
+      entry("value_error", location("body", field), "Value error, given more than once") + "}");
+}
+
+void ValidationErrors::query_field_missing(std::string_view field) {
+  entries_.push_back(entry("missing", location("query", field), "Field required") +
+                     ",\"input\":null}");
+}
+
+void ValidationErrors::query_field_repeated(std::string_view field) {
+  entries_.push_back(
+      entry("value_error", location("query", field), "Value error, given more than once") + "}");
+}
+
+Reply ValidationErrors::reply() const {
+  Reply reply;
+  reply.status = 422;
+  reply.body = "{\"detail\":[";
+  for (const std::string& one : entries_) {
+    if (&one != &entries_.front()) reply.body += ',';
+    reply.body += one;
+  }
+  reply.body += "]}";
+  return reply;
+}
