@@ -29,9 +29,9 @@ all: need ## build both programs into build/
 
 $(BUILD)/threads-oauth.fcgi: $(call objects,src/main.cc $(core) $(shells))
 $(BUILD)/threads-sandbox.fcgi: $(call objects,src/sandbox/main.cc $(sandbox) $(core) $(shells))
-$(BUILD)/tests/unit: $(call objects,$(units) $(sandbox) $(core) $(shells))
+$(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
 
-$(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi $(BUILD)/tests/unit:
+$(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi $(BUILD)/unit-tests:
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CXX) $(ALL_CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

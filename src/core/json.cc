@@ -5,29 +5,10 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 namespace {
-
-// Where the nesting passes kMaxJsonDepth, or npos. RapidJSON 1.1 has no limit of its own, and what
-// reads or writes a deep document later would recurse.
-std::size_t find_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kMaxJsonDepth) return i;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return std::string_view::npos;
-}
 
 std::size_t characters_before(std::string_view text, std::size_t offset) {
   const std::string_view head = text.substr(0, offset);
@@ -36,12 +17,45 @@ std::size_t characters_before(std::string_view text, std::size_t offset) {
   }));
 }
 
+unsigned hex4(std::string_view digits) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return error == std::errc() && end == digits.data() + 4 ? value : 0;
+}
+
+// What RapidJSON 1.1 lets pass: nesting without end (what reads or writes a deep document later would
+// recurse), a lone low surrogate, a byte order mark, and a NUL, which it takes for the end.
+std::optional<JsonError> find_mistake(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) return JsonError{"Unexpected byte order mark.", 0};
+  const auto mistake = [&](const char* message, std::size_t at) {
+    return JsonError{message, characters_before(text, at)};
+  };
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\0') return mistake("Unexpected NUL.", i);
+    if (in_string && c == '\\') {
+      const bool escaped_unit = text.substr(i + 1).starts_with('u');
+      const unsigned unit = escaped_unit ? hex4(text.substr(i + 2, 4)) : 0;
+      if (unit >= 0xDC00 && unit <= 0xDFFF) return mistake("Lone low surrogate.", i);
+      const bool is_high = unit >= 0xD800 && unit <= 0xDBFF;
+      i += is_high ? 7 : 1;  // over "uXXXX\\u" or the escaped character: RapidJSON checks the pair
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      if (++depth > kMaxJsonDepth) return mistake("Nested too deeply.", i);
+    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<rapidjson::Document, JsonError> parse_json(std::string_view text) {
-  if (const std::size_t at = find_too_deep(text); at != std::string_view::npos) {
-    return JsonError{"Nested too deeply.", characters_before(text, at)};
-  }
+  if (auto mistake = find_mistake(text)) return *std::move(mistake);
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
       text.data(), text.size());

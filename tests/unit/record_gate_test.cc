@@ -1,0 +1,142 @@
+// The FastCGI gate: only whole, well-formed requests pass.
+#include "shell/record_gate.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace {
+
+std::string record(int type, const std::string& content, int id = 1, int padding = 0, int version = 1) {
+  std::string out;
+  for (const std::size_t byte :
+       {static_cast<std::size_t>(version), static_cast<std::size_t>(type),
+        static_cast<std::size_t>(id >> 8), static_cast<std::size_t>(id & 255), content.size() >> 8U,
+        content.size() & 255U, static_cast<std::size_t>(padding), std::size_t{0}}) {
+    out += static_cast<char>(byte);
+  }
+  return out + content + std::string(static_cast<std::size_t>(padding), 'p');
+}
+
+std::string begin(int role = 1, int flags = 1, int id = 1) {
+  const char content[8] = {0, static_cast<char>(role), static_cast<char>(flags), 0, 0, 0, 0, 0};
+  return record(1, std::string(content, 8), id);
+}
+
+std::string pair(const std::string& name, const std::string& value) {
+  std::string out;
+  for (const std::size_t size : {name.size(), value.size()}) {
+    if (size < 128) {
+      out += static_cast<char>(size);
+    } else {
+      for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+        out += static_cast<char>((size >> shift & 255U) | (shift == 24 ? 0x80U : 0U));
+      }
+    }
+  }
+  return out + name + value;
+}
+
+std::string whole(const std::string& params, const std::string& body) {
+  std::string out = begin() + record(4, params, 1, 3) + record(4, "");
+  if (!body.empty()) out += record(5, body, 1, 1);
+  return out + record(5, "");
+}
+
+GateResult inspect(const std::string& bytes) {
+  return inspect_records({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
+}
+
+const std::string kParams = pair("REQUEST_METHOD", "POST") + pair("LONG", std::string(300, 'v'));
+
+}  // namespace
+
+TEST_CASE("a whole request passes, and every beginning of it waits") {
+  const std::string bytes = whole(kParams, "body");
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    CAPTURE(length);
+    CHECK(inspect(bytes.substr(0, length)).gate == Gate::kIncomplete);
+  }
+  const GateResult result = inspect(bytes);
+  CHECK(result.gate == Gate::kWhole);
+  CHECK(result.length == bytes.size());
+  CHECK(result.request_id == 1);
+  CHECK(result.keep_connection);
+  CHECK(inspect(bytes + "next").length == bytes.size());
+}
+
+TEST_CASE("PARAMS may be split anywhere") {
+  std::string bytes = begin(1, 0, 258);
+  for (const char c : kParams) bytes += record(4, std::string(1, c), 258);
+  bytes += record(4, "", 258) + record(5, "", 258);
+  const GateResult result = inspect(bytes);
+  CHECK(result.gate == Gate::kWhole);
+  CHECK(result.request_id == 258);
+  CHECK_FALSE(result.keep_connection);
+}
+
+TEST_CASE("what is no RESPONDER request is refused at once") {
+  const std::string params = record(4, kParams) + record(4, "");
+  const std::string cases[] = {
+      std::string("GET / HTTP/1.1\r\n\r\n"),
+      record(1, "12345678", 1, 0, 2),
+      begin(1, 1, 0),
+      begin(2),
+      begin(3),
+      record(1, "1234567"),
+      record(4, kParams),
+      record(9, std::string("\x0f\0FCGI_MAX_CONNS", 16), 0),
+      begin() + begin(),
+      begin() + record(5, ""),
+      begin() + record(2, ""),
+      begin() + record(4, kParams, 2),
+      begin() + params + record(4, ""),
+      begin() + params + record(8, "x"),
+      begin() + params + record(2, ""),
+      begin() + params + record(5, "x", 2),
+      begin() + record(4, "\x05") + record(4, ""),
+      begin() + record(4, "\x05\x05name") + record(4, ""),
+      begin() + record(4, std::string("\xff\xff\xff\xff\xff\xff\xff\xff", 8)),
+  };
+  for (const std::string& bytes : cases) {
+    CAPTURE(bytes);
+    CHECK(inspect(bytes).gate == Gate::kMalformed);
+  }
+}
+
+TEST_CASE("a request over the limit is told apart by where it is over") {
+  const auto filled = [](std::string bytes, int type) {
+    while (bytes.size() < kMaxRequest) bytes += record(type, std::string(8000, '\0'));
+    return bytes.substr(0, kMaxRequest);
+  };
+  const GateResult body = inspect(filled(begin() + record(4, ""), 5));
+  CHECK(body.gate == Gate::kBodyTooLong);
+  CHECK(body.request_id == 1);
+  CHECK(inspect(filled(begin(), 4)).gate == Gate::kParamsTooLong);
+}
+
+TEST_CASE("a reply of any length is cut into records that add up") {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8},
+                                 std::size_t{65535}, std::size_t{65536}, std::size_t{200'000}}) {
+    CAPTURE(size);
+    const std::string text(size, 'x');
+    const std::string records = reply_records(0x1234, text);
+    std::string content;
+    std::size_t at = 0;
+    bool ended = false;
+    while (at < records.size()) {
+      const auto byte = [&](std::size_t i) {
+        return static_cast<std::size_t>(static_cast<unsigned char>(records[at + i]));
+      };
+      REQUIRE(byte(0) == 1);
+      REQUIRE(byte(2) * 256 + byte(3) == 0x1234);
+      const std::size_t length = byte(4) * 256 + byte(5);
+      if (byte(1) == 6) content += records.substr(at + 8, length);
+      if (byte(1) == 3) ended = true;
+      at += 8 + length + byte(6);
+    }
+    CHECK(at == records.size());
+    CHECK(ended);
+    CHECK(content == text);
+  }
+}

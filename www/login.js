@@ -1,0 +1,127 @@
+// The rules of the login without page or network: the authorization URL, the callback's check, what
+// a token is and how long it lives. Clock and random bytes are arguments; wording is texts.js's.
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+export const SHORT_LIFE = HOUR;
+export const REFRESH_AGE = DAY;
+const LAST_DATE = 8.64e15; // the furthest a Date reaches
+
+/** 16 or more random bytes as text that needs no escaping in an address. */
+export function makeState(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Where "Login with Threads" leads. Throws when the configured address is none for a browser. */
+export function authorizationUrl({ auth_url, app_id, scope }, redirectUri, state) {
+  const url = new URL(auth_url);
+  if (!/^https?:$/.test(url.protocol)) throw new TypeError('auth_url is not http(s)');
+  url.hash = '';
+  url.searchParams.set('client_id', app_id);
+  url.searchParams.set('redirect_uri', redirectUri);
+  url.searchParams.set('scope', scope);
+  url.searchParams.set('response_type', 'code');
+  url.searchParams.set('state', state);
+  return url.href;
+}
+
+/**
+ * What the address says: {kind: 'start' | 'denied' | 'refused' | 'code', …}. `takeState` gives the
+ * stored state and forgets it; it is called only when the address is an answer from Threads.
+ */
+export function readCallback(address, takeState) {
+  const query = new URL(address).searchParams;
+  // Threads appends "#_"; where somebody has escaped it, it became part of the value.
+  const codes = query.getAll('code').map((code) => code.replace(/#_$/, ''));
+  const states = query.getAll('state').map((state) => state.replace(/#_$/, ''));
+  if (query.has('error')) {
+    takeState();
+    const text = query.get('error_description') || query.get('error_reason') || query.get('error');
+    return { kind: 'denied', text: text.slice(0, 300) };
+  }
+  if (!codes.some(Boolean)) return { kind: 'start' };
+  const expected = takeState();
+  if (!states.some(Boolean)) return { kind: 'refused', why: 'stateMissing' };
+  if (!expected) return { kind: 'refused', why: 'stateUnknown' };
+  if (states.length > 1 || codes.length > 1 || states[0] !== expected) {
+    return { kind: 'refused', why: 'stateWrong' };
+  }
+  return { kind: 'code', code: codes[0] };
+}
+
+/** The token in what a person pasted, {token}, or {problem}: a key of the texts. */
+export function readPasted(text) {
+  let token = text.trim();
+  // Whole answers of the API get pasted, and lines that begin with the header's name.
+  token = /"access_token"\s*:\s*"([^"\\]+)"/.exec(token)?.[1] ?? token;
+  token = token.replace(/^(authorization:\s*)?bearer\s+/i, '').replace(/^(["'])(.*)\1$/s, '$2');
+  token = token.replace(/[\r\n]+/g, '');
+  if (!token) return { problem: 'tokenEmpty' };
+  if (/^https?:|[?&]code=|#_$/i.test(token)) return { problem: 'tokenAddress' };
+  if (/^TH\|/.test(token)) return { problem: 'tokenApp' };
+  if (!/^[\x21-\x7e]+$/.test(token)) return { problem: 'tokenShape' };
+  return { token };
+}
+
+/** Seconds of any origin (text, number, absent) to milliseconds, null when they make no date. */
+export function milliseconds(seconds) {
+  const ms = seconds === null || seconds === '' ? NaN : Number(seconds) * 1000;
+  return ms > 0 && ms < LAST_DATE ? ms : null;
+}
+
+/** When a token received at `now` ends; `expiresIn` in seconds, null where Threads says nothing. */
+export function expiryOf(expiresIn, now) {
+  const life = milliseconds(expiresIn);
+  return life !== null && now + life < LAST_DATE ? now + life : null;
+}
+
+/** What debug_token's `data` means at `now`: one verdict and its dates. */
+export function classify(data, now) {
+  const issued = milliseconds(data.issued_at);
+  const expires = milliseconds(data.expires_at);
+  const dates = { issued, expires, refreshFrom: null };
+  if (expires !== null && expires <= now) return { verdict: 'expired', ...dates };
+  if (data.is_valid !== true) return { verdict: 'invalid', ...dates };
+  if (issued === null || expires === null) return { verdict: 'unknown', ...dates };
+  // A long-lived token has 60 days; whatever has a day at most was never one.
+  if (expires - issued <= DAY) return { verdict: 'short', ...dates };
+  const refreshFrom = issued + REFRESH_AGE;
+  return { verdict: now < refreshFrom ? 'young' : 'ready', ...dates, refreshFrom };
+}
+
+/** "3 days", in the language's own way. */
+export function amount(count, unit, language) {
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+}
+
+/** A duration in its two largest units, rounded down; '' below a minute. */
+export function duration(ms, language) {
+  const minutes = Math.floor(ms / 60_000);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  const parts = days ? [[days, 'day'], [hours, 'hour']]
+    : [[hours, 'hour'], [minutes % 60, 'minute']];
+  const words = parts.filter(([count]) => count > 0)
+    .map(([count, unit]) => amount(count, unit, language));
+  return new Intl.ListFormat(language, { type: 'unit', style: 'long' }).format(words);
+}
+
+/** An account's picture, only from where the page may load one. */
+export function pictureOf(address, origin) {
+  try {
+    const url = new URL(address);
+    return url.protocol === 'https:' || url.origin === origin ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The lines a person can paste into a shell instead of pressing the button. */
+export const curl = {
+  code: (origin) => `curl -sS '${origin}/access-token' \\
+  -H 'Content-Type: application/json' \\
+  -d '{"code":"AUTHORIZATION_CODE","redirect_uri":"${origin}/auth/callback"}'`,
+  // A trailing && lets all lines be pasted at once: read waits for the person, not for line two.
+  token: (origin, path) => `read -rs TOKEN &&
+curl -sS '${origin}${path}' \\
+  -H "Authorization: Bearer $TOKEN"`,
+};
