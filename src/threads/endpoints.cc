@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 
 #include "core/form.h"
 #include "core/json.h"
+#include "threads/body.h"
+#include "threads/callbacks.h"
 #include "threads/validation.h"
 
 namespace {
@@ -36,6 +37,9 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/refresh-access-token", refresh_access_token},
     Endpoint{"GET", "/me", me},
     Endpoint{"GET", "/debug-token", debug_token},
+    Endpoint{"POST", "/deauthorize", deauthorize},
+    Endpoint{"GET", "/data-deletion", deletion_status},
+    Endpoint{"POST", "/data-deletion", delete_data},
 };
 
 Reply json_reply(std::string body) {
@@ -53,38 +57,6 @@ Outcome config(const Request&, const Config& config) {
                     ",\"auth_url\":" + quote_json(config.auth_url) +
                     ",\"scope\":" + quote_json(config.scope) +
                     ",\"sandbox\":" + (config.sandbox ? "true" : "false") + "}");
-}
-
-bool iequals(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Why the body is not what CONTENT_LENGTH says, if so.
-std::optional<Reply> check_length(const Request& request) {
-  std::size_t promised = request.body.size();
-  if (!request.content_length.empty()) {
-    const char* const end = request.content_length.data() + request.content_length.size();
-    const auto [stop, error] = std::from_chars(request.content_length.data(), end, promised);
-    if (error == std::errc::result_out_of_range) promised = kMaxBody + 1;
-    if (stop != end || error == std::errc::invalid_argument) {
-      return detail_reply(400, "Content-Length is not a number.");
-    }
-  }
-  if (promised > kMaxBody || request.body.size() > kMaxBody) {
-    return detail_reply(413, "The body is longer than 16 KiB.");
-  }
-  if (promised != request.body.size()) {
-    return detail_reply(400, "The body is not as long as Content-Length says.");
-  }
-  return std::nullopt;
 }
 
 // The strings that a login's JSON body must hold.
@@ -130,12 +102,7 @@ std::variant<LoginFields, Reply> read_login(std::string_view body) {
 }
 
 Outcome access_token(const Request& request, const Config& config) {
-  if (auto refusal = check_length(request)) return *refusal;
-  const std::string_view type = std::string_view(request.content_type);
-  if (!iequals(trimmed(type.substr(0, type.find(';'))), "application/json")) {
-    return detail_reply(415, "Send the body as Content-Type: application/json.");
-  }
-  if (!is_utf8(request.body)) return detail_reply(400, "The body is not UTF-8.");
+  if (auto refusal = check_body(request, "application/json")) return *refusal;
   auto read = read_login(request.body);
   if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
   auto& [code, redirect_uri] = std::get<LoginFields>(read);
@@ -165,7 +132,7 @@ Outcome access_token(const Request& request, const Config& config) {
 // The token of "Authorization: Bearer TOKEN" (RFC 6750 §2.1), or nothing.
 std::string_view bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "Bearer ";
-  if (!iequals(authorization.substr(0, kScheme.size()), kScheme)) return {};
+  if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return {};
   return trimmed(authorization.substr(kScheme.size()));
 }
 
