@@ -1,50 +1,89 @@
-# threads-oauth: `make help` lists what can be made.
+# threads-oauth: `make help` lists what can be made. Settings are at the top; `make V=1` shows commands.
 
 VERSION  ?= 0.1.0
 CXX      ?= g++
+CXXFLAGS ?= -O2 -g
 BUILD    ?= build
 PORT     ?= 8080
-CXXFLAGS ?= -O2 -g
-WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
-            -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough -Werror
-CPPFLAGS += -Isrc -DVERSION='"$(VERSION)"'
-LIBS      = -lfcgi -lcurl -lcrypto
-ALL_CXXFLAGS = -std=c++20 -pthread $(WARNINGS) $(CXXFLAGS)
+PREFIX   ?= /usr/local
+# For `make SANITIZE=address,undefined BUILD=build/asan …`.
+SANITIZE ?=
 
-# `make V=1` shows the commands.
-Q = $(if $(V),,@)
-say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
+           -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough -Werror
+# Control-flow protection is not there for every processor.
+HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+           $(shell $(CXX) -fcf-protection -E -x c++ /dev/null >/dev/null 2>&1 && echo -fcf-protection)
+# Sanitizers do their own checking; they see through neither fortified calls nor RapidJSON 1.1, whose
+# stacks begin at a null pointer plus an offset.
+CHECKED  = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+           $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=pointer-overflow)
 
-core    = $(wildcard src/core/*.cc src/threads/*.cc)
-shells  = $(wildcard src/shell/*.cc)
-sandbox = $(filter-out %/main.cc,$(wildcard src/sandbox/*.cc))
-units   = $(wildcard tests/unit/*.cc)
-objects = $(patsubst %.cc,$(BUILD)/%.o,$(1))
+cxxflags = -std=c++20 -pthread $(WARNINGS) $(if $(SANITIZE),$(CHECKED),$(CXXFLAGS) $(HARDEN)) \
+           -Isrc -DVERSION='"$(VERSION)"' $(CPPFLAGS)
+ldflags  = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+libs     = -lfcgi -lcurl -lcrypto
+
+# As many jobs as processors, unless somebody said -j.
+jobs  = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+quiet = $(if $(V),,@)
+say   = $(if $(V),@:,@printf '  %-5s %s\n' $(1) $(2))
+
+core     = $(wildcard src/core/*.cc src/threads/*.cc)
+shells   = $(wildcard src/shell/*.cc)
+sandbox  = $(filter-out %/main.cc,$(wildcard src/sandbox/*.cc))
+units    = $(wildcard tests/unit/*.cc)
+objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
+programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
 
 .DELETE_ON_ERROR:
-.PHONY: all need run test lint format clean help
+.PHONY: all run test bench fuzz lint format install clean help
 
-all: need ## build both programs into build/
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
+all: ## build both programs into build/
+	@deploy/need build
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
 
-$(BUILD)/threads-oauth.fcgi: $(call objects,src/main.cc $(core) $(shells))
-$(BUILD)/threads-sandbox.fcgi: $(call objects,src/sandbox/main.cc $(sandbox) $(core) $(shells))
-$(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
+run: ## build, start everything and print the address to open (PORT=8080)
+	@deploy/need build run
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
+	@PORT=$(PORT) deploy/run
 
-$(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi $(BUILD)/unit-tests:
-	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+test: ## all tests; SUITE="unit page integration ..." runs some
+	@deploy/need test
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests
+	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/asan SANITIZE=address,undefined \
+	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests
+	@tests/run $(SUITE)
 
-$(BUILD)/%.o: %.cc Makefile
-	$(call say,CXX,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+install: $(programs) ## install below PREFIX=/usr/local (and DESTDIR)
+	install -D -m 755 $(BUILD)/threads-oauth.fcgi $(DESTDIR)$(PREFIX)/lib/threads-oauth/threads-oauth.fcgi
+	install -d $(DESTDIR)$(PREFIX)/share/threads-oauth/www $(DESTDIR)$(PREFIX)/share/doc/threads-oauth
+	install -m 644 www/* $(DESTDIR)$(PREFIX)/share/threads-oauth/www/
+	install -m 644 README.md LICENSE .env.example nginx.conf.example deploy/apache.conf.example \
+	  $(DESTDIR)$(PREFIX)/share/doc/threads-oauth/
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+format: ## format the sources with clang-format
+	@deploy/need lint
+	clang-format -i $$(git ls-files '*.cc' '*.h')
 
 clean: ## remove what was made
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z_.-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+$(BUILD)/threads-oauth.fcgi: $(call objects,src/main.cc $(core) $(shells))
+$(BUILD)/threads-sandbox.fcgi: $(call objects,src/sandbox/main.cc $(sandbox) $(core) $(shells))
+$(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
+
+$(programs) $(BUILD)/unit-tests:
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(ldflags) -o $@ $^ $(libs)
+
+$(BUILD)/%.o: %.cc Makefile
+	$(call say,CXX,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CXX) $(cxxflags) -MMD -MP -c -o $@ $<
+
+# What each object was made from, as the compiler saw it.
+-include $(patsubst %.o,%.d,$(call objects,src/main.cc src/sandbox/main.cc $(core) $(shells) $(sandbox) $(units)))
