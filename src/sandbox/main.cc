@@ -34,7 +34,7 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
     const std::lock_guard lock(*turn);
     return sandbox->handle(request, {std::time(nullptr), random_bytes});
   };
-  service->loggable_path = [](std::string_view) -> std::string_view { return "-"; };
+  service->loggable_path = Sandbox::loggable_path;
   return service;
 }
 

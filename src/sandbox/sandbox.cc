@@ -208,6 +208,13 @@ const std::vector<Sandbox::Endpoint>& Sandbox::endpoints() {
   return table;
 }
 
+std::string_view Sandbox::loggable_path(std::string_view path) {
+  for (const Endpoint& endpoint : endpoints()) {
+    if (endpoint.path == path) return endpoint.path;
+  }
+  return "-";
+}
+
 Reply Sandbox::handle(const Request& request, const Moment& moment) {
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   const Endpoint* endpoint = nullptr;

@@ -54,6 +54,9 @@ class Sandbox {
   // tokens from one request to the next.
   Reply handle(const Request& request, const Moment& moment);
 
+  // The path if it is one of the sandbox's, else "-": what a log may show of it.
+  static std::string_view loggable_path(std::string_view path);
+
  private:
   struct Code {
     std::string text;

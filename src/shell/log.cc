@@ -38,7 +38,12 @@ void Log::request(const RequestLine& line) {
 
 void Log::event(std::string_view message) {
   begin_line();
-  lines_.append(" msg=\"").append(message).append("\"\n");
+  lines_ += " msg=\"";
+  for (const char c : message) {
+    const bool breaks_the_line = static_cast<unsigned char>(c) < 0x20 || c == '"';
+    lines_ += breaks_the_line ? '\'' : c;
+  }
+  lines_ += "\"\n";
 }
 
 void Log::flush() {

@@ -30,6 +30,9 @@ constexpr int kCannotStart = 1;
 constexpr int kUsage = 2;
 constexpr int kConfig = 78;  // EX_CONFIG
 
+constexpr std::size_t kSpareDescriptors = 32;
+constexpr std::size_t kFewExchanges = 400;  // the usual soft limit of 1024 allows as many
+
 using Configured = std::variant<ServicePtr, std::vector<std::string>>;
 
 // No core file and no ptrace by the same user: the memory holds secrets.
@@ -175,11 +178,19 @@ void reload(const Program& program, const Options& options, Crew& crew) {
 // Serves until a signal says to end. Every thread leaves the signals to this one.
 int serve(const Program& program, const Options& options, const std::vector<int>& listeners,
           const ServicePtr& service, const sigset_t& signals) {
+  // An exchange takes two: the web server's connection and the one to Threads.
   const std::size_t descriptors = raise_descriptor_limit();
-  const std::size_t spare = 64;
+  const std::size_t possible = std::max(descriptors, 4 * kSpareDescriptors) / 2 - kSpareDescriptors;
   const std::size_t most_in_flight =
-      options.max_in_flight != 0 ? options.max_in_flight
-                                 : std::max(descriptors, 2 * spare) / 2 - spare / 2;
+      options.max_in_flight != 0 ? options.max_in_flight : possible;
+  Log log;
+  log.event("serving: workers " + std::to_string(options.workers) + ", exchanges in flight at most " +
+            std::to_string(most_in_flight) + ", descriptors " + std::to_string(descriptors));
+  if (most_in_flight > possible || possible < kFewExchanges) {
+    log.event("the descriptor limit is low: it allows " + std::to_string(possible) +
+              " exchanges in flight; raise it (ulimit -n, LimitNOFILE=)");
+  }
+  log.flush();
   start_fastcgi();
   const CurlLibrary curl;
   std::signal(SIGPIPE, SIG_IGN);  // after libfcgi, which sets handlers of its own

@@ -12,6 +12,7 @@ constexpr unsigned char kEndRequest = 3;
 constexpr unsigned char kParams = 4;
 constexpr unsigned char kStdin = 5;
 constexpr unsigned char kStdout = 6;
+constexpr unsigned char kStderr = 7;
 constexpr unsigned kResponder = 1;
 constexpr unsigned char kKeepConn = 1;
 
@@ -144,5 +145,11 @@ std::string reply_records(std::uint16_t request_id, std::string_view cgi_reply) 
   }
   append_record(out, kStdout, request_id, {});
   append_record(out, kEndRequest, request_id, std::string_view("\0\0\0\0\0\0\0\0", 8));
+  return out;
+}
+
+std::string farewell_record(std::uint16_t request_id) {
+  std::string out;
+  append_record(out, kStderr, request_id, {});
   return out;
 }

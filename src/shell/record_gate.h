@@ -33,3 +33,6 @@ GateResult inspect_records(std::span<const unsigned char> bytes);
 
 // The records of a whole reply (STDOUT, its end, END_REQUEST) around a CGI reply of any length.
 std::string reply_records(std::uint16_t request_id, std::string_view cgi_reply);
+
+// An empty STDERR record: says nothing, and makes the peer let go of a kept connection (see worker.cc).
+std::string farewell_record(std::uint16_t request_id);

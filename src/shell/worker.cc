@@ -19,8 +19,8 @@ namespace {
 
 // A web server sends a request at once and takes the reply at once; who is slower than this is none.
 constexpr std::chrono::seconds kPatience{10};
-// After stop(), for a connection that was accepted but has sent nothing yet.
-constexpr std::chrono::seconds kLastPatience{1};
+// After stop(), for a connection that has sent nothing yet, and for a peer to let go of an idle one.
+constexpr std::chrono::milliseconds kLastPatience{500};
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 constexpr int kAcceptsAtOnce = 64;
 constexpr int kSocketBuffer = 256 * 1024;  // bytes: a whole request or reply fits
@@ -212,6 +212,7 @@ void Worker::read(Connection& connection) {
   const auto bytes = static_cast<std::size_t>(got);
   const GateResult seen = inspect_records({peeked_.data(), bytes});
   connection.request_id = seen.request_id;
+  connection.keep = seen.keep_connection;
   switch (seen.gate) {
     case Gate::kIncomplete:
       if (connection.deadline == 0) start_deadline(connection);
@@ -232,7 +233,7 @@ void Worker::read(Connection& connection) {
     return close(fd);
   }
   // libfcgi reads ahead: what lies behind the request is lost with it.
-  connection.keep = seen.keep_connection && bytes == seen.length && !stopping_;
+  connection.last = bytes > seen.length;
   serve(connection, *request);
 }
 
@@ -257,7 +258,6 @@ void Worker::serve(Connection& connection, const Request& request) {
 }
 
 void Worker::refuse_unread(Connection& connection, int status, std::string_view sentence) {
-  connection.keep = false;
   connection.drain = true;
   connection.head = false;
   connection.method.clear();
@@ -274,7 +274,18 @@ void Worker::reply(Connection& connection, const Reply& reply, int upstream_stat
   connection.sent = 0;
   connection.state = Connection::State::kWriting;
   connection.deadline = 0;
+  if (stopping_ || connection.last || connection.drain) bid_farewell(connection);
   write(connection);
+}
+
+// A web server that has kept a connection may send its next request the moment before it sees that we
+// have closed it, and cannot know whether the request was read: a POST is lost (nginx: 502). So it is
+// told in words that it ignores within a reply. Behind END_REQUEST they make nginx close instead of
+// keep; on an idle connection too, unless it has just sent a request there: that is served.
+void Worker::bid_farewell(Connection& connection) {
+  if (!connection.keep) return;
+  connection.keep = false;
+  connection.out += farewell_record(connection.request_id);
 }
 
 // Ends in another state once the peer has taken all; the connection may be gone then.
@@ -344,24 +355,29 @@ void Worker::close_late() {
     const Deadline late = deadlines_.front();
     deadlines_.pop_front();
     const auto& connection = connections_[static_cast<std::size_t>(late.fd)];
-    if (connection && connection->deadline == late.number) close(late.fd);
+    if (!connection || connection->deadline != late.number) continue;
+    if (stopping_ && connection->state == Connection::State::kReading) {
+      // A request that arrives this very moment is served; a later one is refused to its sender.
+      shutdown(late.fd, SHUT_RD);
+      read(*connection);
+      if (!connection || connection->state != Connection::State::kReading) continue;
+    }
+    close(late.fd);
   }
 }
 
-// A kept connection that waits for its next request has none in flight. A new one may have: its first
-// request is on the way.
+// Nothing is closed here: a new connection's first request may be on the way, and of an idle one the
+// peer lets go by itself.
 void Worker::close_idle() {
   deadlines_.clear();
   for (const auto& connection : connections_) {
-    if (!connection) continue;
-    connection->keep = false;
-    if (connection->state == Connection::State::kExchanging) continue;
-    if (connection->state == Connection::State::kReading && connection->deadline == 0) {
-      // A request that arrives this very moment is served; a later one is refused to its sender.
-      shutdown(connection->fd.get(), SHUT_RD);
-      read(*connection);
-    } else {
-      start_deadline(*connection);
+    if (!connection || connection->state == Connection::State::kExchanging) continue;
+    if (connection->state != Connection::State::kDraining) bid_farewell(*connection);
+    start_deadline(*connection);
+    if (connection->state == Connection::State::kReading && !connection->out.empty()) {
+      send(connection->fd.get(), connection->out.data(), connection->out.size(),
+           MSG_DONTWAIT | MSG_NOSIGNAL);
+      connection->out.clear();
     }
   }
 }

@@ -44,6 +44,7 @@ class Worker {
     bool ready = false;  // bytes came in a state that does not read them
     std::uint16_t request_id = 0;
     bool keep = false;   // the peer wants it open after the reply
+    bool last = false;   // all the same it is closed then
     bool drain = false;  // the request is not read: throw it away after the reply
     bool head = false;
     std::string method;
@@ -63,6 +64,7 @@ class Worker {
   void serve(Connection& connection, const Request& request);
   void refuse_unread(Connection& connection, int status, std::string_view sentence);
   void reply(Connection& connection, const Reply& reply, int upstream_status);
+  void bid_farewell(Connection& connection);
   void write(Connection& connection);
   void drain(Connection& connection);
   void finish_exchanges();
