@@ -44,6 +44,7 @@ Reading decoded(const Reading& before, bool plus_is_space) {
 }
 
 void find_all(const Reading& reading, std::string_view what, std::vector<Range>& found) {
+  if (what.empty()) return;
   for (std::size_t at = reading.text.find(what); at != std::string::npos;
        at = reading.text.find(what, at + what.size())) {
     found.emplace_back(reading.from[at], reading.from[at + what.size()]);

@@ -1,0 +1,159 @@
+// What the web servers do by themselves: the page and its headers, what is never served, their own
+// errors as JSON, the rate limit, and that none of it writes a code or a token into a log.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canaries.mjs';
+import { send, sendRaw } from '../lib/http.mjs';
+import { startApache, startNginx, startProgram, writeEnv } from '../lib/servers.mjs';
+import { Stage } from '../lib/stage.mjs';
+import { Upstream } from '../lib/upstream.mjs';
+
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const secret = `code=${code}&access_token=${token}&state=1`;
+
+function assertJsonError(answer, status) {
+  assert.equal(answer.status, status, answer.text);
+  assert.equal(typeof JSON.parse(answer.text).detail, 'string');
+  for (const [name, value] of Object.entries({
+    'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
+  })) assert.deepEqual(answer.all(name), [value], name);
+  assertNoCanary(answer.text, 'an error');
+}
+
+const servers = {
+  nginx: async (stage, envFile) => {
+    const program = await startProgram(stage, { envFile });
+    return { program, ...(await startNginx(stage, { socket: program.address.path })) };
+  },
+  'Apache, mod_proxy_fcgi': async (stage, envFile) => {
+    const program = await startProgram(stage, { envFile });
+    return { program, ...(await startApache(stage, 'proxy', { socket: program.address.path })) };
+  },
+  'Apache, mod_fcgid': (stage, envFile) => startApache(stage, 'fcgid', { envFile }),
+  'Apache, mod_cgi': (stage, envFile) => startApache(stage, 'cgi', { envFile }),
+};
+
+for (const [name, start] of Object.entries(servers)) {
+  describe(name, () => {
+    const stage = new Stage();
+    let server;
+    let upstream;
+    before(async () => {
+      upstream = await Upstream.start(stage);
+      stage.write('www/.hidden', 'canary0', 0o644);
+      stage.write('secret.txt', 'canary0', 0o644);
+      server = await start(stage, writeEnv(stage, { THREADS_API_URL: upstream.url }));
+    });
+    after(() => stage.close());
+    const get = (path, query, more = {}) => send(server.port, { path, query, ...more });
+
+    for (const path of ['/auth', '/auth/callback']) {
+      test(`${path} is the page, with its headers`, async () => {
+        const page = await get(path, secret);
+        assert.equal(page.status, 200);
+        assert.match(page.text, /<html/);
+        for (const [header, value] of Object.entries({
+          'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': csp, 'x-frame-options': 'DENY',
+          'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cross-origin-opener-policy': 'same-origin',
+          'cross-origin-resource-policy': 'same-origin',
+        })) assert.deepEqual(page.all(header), [value], header);
+        assert.ok(page.get('permissions-policy'));
+        assert.doesNotMatch(page.get('server'), /\d/);
+      });
+    }
+
+    test('a script has its type and is asked for again with its ETag', async () => {
+      const script = await get('/static/app.js');
+      assert.equal(script.status, 200);
+      assert.deepEqual(script.all('content-type'), ['text/javascript; charset=utf-8']);
+      assert.deepEqual(script.all('cache-control'), ['no-cache']);
+      assert.deepEqual(script.all('content-security-policy'), [csp]);
+      const again = await get('/static/app.js', undefined, { headers: { 'If-None-Match': script.get('etag') } });
+      assert.equal(again.status, 304);
+    });
+
+    test('every file that the page names is there', async () => {
+      const { text } = await get('/auth');
+      for (const [, path] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await get(path)).status, 200, path);
+    });
+
+    const never = ['/static/.hidden', '/static/%2ehidden', '/.hidden', '/static/../secret.txt', '/static/%2e%2e/secret.txt', '/static/..%2fsecret.txt',
+      '/static//../secret.txt', '/static/..;/secret.txt', '/static/%5c..%5csecret.txt', '/static/', '/static', '/static/nothing.js', '/index.html', '/app.js',
+      '/.env', '/.git/config', '/src/main.cc', '/static/.env', '/STATIC/app.js', '/auth/', '/auth/../secret.txt', '/auth/x', '/static/app.js/', '/static/app.js/x',
+      '/threads-oauth-error', '/threads-oauth.fcgi'];
+    for (const path of never) {
+      test(`${path} is not served`, async () => {
+        const answer = await get(path, secret);
+        assert.ok([400, 404].includes(answer.status), `${answer.status} ${answer.text}`);
+        assertJsonError(answer, answer.status);
+      });
+    }
+
+    for (const method of ['POST', 'DELETE', 'OPTIONS']) {
+      test(`${method} /auth`, async () => {
+        const answer = await get('/auth', secret, { method, body: '' });
+        assertJsonError(answer, 405);
+        assert.deepEqual(answer.all('allow').filter((value) => value !== ''), ['GET, HEAD']);
+      });
+    }
+
+    test('TRACE', async () => assertJsonError(await get('/me', secret, { method: 'TRACE' }), 405));
+    test('a query of 60 KB', async () => assertJsonError(await get('/me', secret + 'x'.repeat(60_000)), 414));
+    test('a bad percent sign', async () => assertJsonError(await get('/%zz', secret), 400));
+    test('two Host headers', async () => {
+      assertJsonError(await sendRaw(server.port, `GET /me?${secret} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n`), 400);
+    });
+    test('headers that are too long', async () => {
+      const answer = await get('/me', undefined, { headers: { Authorization: `Bearer ${token.repeat(3000)}` } });
+      assertJsonError(answer, name === 'nginx' ? 431 : 400);
+    });
+    test('a chunked body', async () => {
+      upstream.answers({ body: '{"access_token":"t"}' });
+      const body = JSON.stringify({ code, redirect_uri: 'r' });
+      const answer = await send(server.port, {
+        method: 'POST', path: '/access-token', headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' },
+        body: `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+      });
+      // Apache gives a CGI program no length then, and CGI knows a body by its length alone.
+      if (name.includes('mod_cgi')) assert.ok([400, 411, 422].includes(answer.status), answer.text);
+      else assert.deepEqual([answer.status, answer.text], [200, '{"access_token":"t"}']);
+    });
+
+    test('/healthz answers to this machine alone', async () => {
+      assert.equal((await send(server.port, { path: '/healthz' }, { from: '127.0.0.1' })).status, 200);
+      for (const path of ['/healthz', '/metrics']) assertJsonError(await send(server.port, { path }, { from: '127.0.0.2' }), 403);
+    });
+
+    if (name === 'nginx') {
+      test('too many token requests from one address', async () => {
+        upstream.answers({ body: '{}' });
+        const answers = await Promise.all(Array.from({ length: 60 }, () => send(
+          server.port, { path: '/me', query: secret, headers: { Referer: `http://x/?${secret}` } }, { from: '127.0.3.1' })));
+        const limited = answers.filter((answer) => answer.status === 429);
+        assert.ok(limited.length >= 20 && limited.length < 45, `${limited.length} of 60`);
+        for (const answer of limited) {
+          assertJsonError(answer, 429);
+          assert.deepEqual(answer.all('retry-after'), ['1']);
+        }
+        assert.equal((await get('/me', secret)).status, 200, 'another address');
+      });
+    }
+
+    test('nothing leaked', () => assertNothingLeaked(stage));
+
+    if (name === 'nginx' || name.includes('proxy')) {
+      test('the program is gone, and back', async () => {
+        server.program.child.kill('SIGTERM');
+        await server.program.exited;
+        assertJsonError(await get('/me', secret), name === 'nginx' ? 502 : 503);
+        await send(server.port, { path: '/healthz' }, { from: '127.0.0.1' });
+        assertNothingLeaked(stage);
+        if (name === 'nginx') assert.match([...stage.logs()].find(([file]) => /oauth.error.log$/.test(file))[1], /connect\(\) to unix/);
+        const again = stage.spawn('program', stage.binary('threads-oauth.fcgi'), ['--listen', server.program.address.path, '--env-file', writeEnv(stage, { THREADS_API_URL: upstream.url })]);
+        await stage.ready(again, server.program.address);
+        upstream.answers({ body: '{}' });
+        assert.equal((await get('/me', secret)).status, 200);
+      });
+    }
+  });
+}

@@ -1,0 +1,7 @@
+// The npm packages of the browser tests, which tests/run installs into build/npm:
+// `const { chromium } = npm('playwright-core')`.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { root } from './stage.mjs';
+
+export const npm = createRequire(path.join(root, 'build/npm/package.json'));
