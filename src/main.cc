@@ -1,4 +1,6 @@
 // threads-oauth: "Login with Threads" for people who run their own web server.
+#include <unistd.h>
+
 #include "shell/program.h"
 #include "threads/conclude.h"
 #include "threads/config.h"
@@ -10,6 +12,9 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
   auto read = read_config(variables);
   if (auto* errors = std::get_if<ConfigErrors>(&read)) return std::move(*errors);
   const auto config = std::make_shared<const Config>(std::get<Config>(std::move(read)));
+  if (!config->ca_file.empty() && access(config->ca_file.c_str(), R_OK) != 0) {
+    return std::vector<std::string>{"THREADS_CA_FILE cannot be read."};
+  }
   return std::make_shared<const Service>(Service{
       .route = [config](const Request& request) { return route(request, *config); },
       .conclude = [config](const Exchange& exchange,

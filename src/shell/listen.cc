@@ -58,8 +58,11 @@ ListeningSocket::ListeningSocket(const std::string& address, mode_t mode) {
   make_non_blocking(fd_.get());
 }
 
-ListeningSocket::~ListeningSocket() {
-  if (path_.empty()) return;
+ListeningSocket::~ListeningSocket() { shut(); }
+
+void ListeningSocket::shut() {
+  if (path_.empty()) return;  // its queue would be lost: the worker empties it first
+  shutdown(fd_.get(), SHUT_RDWR);
   struct stat file{};
   const bool is_ours = lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
                        file.st_ino == inode_;

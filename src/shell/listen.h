@@ -19,6 +19,8 @@ class ListeningSocket {
   ListeningSocket& operator=(const ListeningSocket&) = delete;
 
   [[nodiscard]] int get() const { return fd_.get(); }
+  // From now on nobody can connect. The descriptor stays open: workers may still look at it.
+  void shut();
 
  private:
   void listen_at_path(const std::string& path, mode_t mode);

@@ -175,9 +175,10 @@ void reload(const Program& program, const Options& options, Crew& crew) {
   }
 }
 
-// Serves until a signal says to end. Every thread leaves the signals to this one.
+// Serves until a signal says to end. Every thread leaves the signals to this one. Our own socket is
+// shut then; one that was handed over stays open for whoever comes next.
 int serve(const Program& program, const Options& options, const std::vector<int>& listeners,
-          const ServicePtr& service, const sigset_t& signals) {
+          ListeningSocket* own, const ServicePtr& service, const sigset_t& signals) {
   // An exchange takes two: the web server's connection and the one to Threads.
   const std::size_t descriptors = raise_descriptor_limit();
   const std::size_t possible = std::max(descriptors, 4 * kSpareDescriptors) / 2 - kSpareDescriptors;
@@ -198,14 +199,18 @@ int serve(const Program& program, const Options& options, const std::vector<int>
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.workers; ++i) {
     workers.push_back(std::make_unique<Worker>(
-        listeners, service, std::max<std::size_t>(most_in_flight / options.workers, 1)));
+        listeners, own != nullptr, service, std::max<std::size_t>(most_in_flight / options.workers, 1)));
   }
   Crew crew(std::move(workers));
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
-    if (signal != SIGHUP) return crew.failed() ? kCannotStart : 0;
-    reload(program, options, crew);
+    if (signal == SIGHUP) {
+      reload(program, options, crew);
+      continue;
+    }
+    if (own != nullptr) own->shut();
+    return crew.failed() ? kCannotStart : 0;
   }
 }
 
@@ -222,10 +227,10 @@ int serve_fastcgi(const Program& program, const Options& options) {
   }
   const auto& service = std::get<ServicePtr>(configured);
   if (options.listen.empty()) {
-    return serve(program, options, inherited_sockets(), service, signals);
+    return serve(program, options, inherited_sockets(), nullptr, service, signals);
   }
-  const ListeningSocket socket(options.listen, options.socket_mode);
-  return serve(program, options, {socket.get()}, service, signals);
+  ListeningSocket socket(options.listen, options.socket_mode);
+  return serve(program, options, {socket.get()}, &socket, service, signals);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/request.h"
+
 namespace {
 
 constexpr std::size_t kHeader = 8;
@@ -86,6 +88,8 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
   GateResult result;
   enum class Expect { kBegin, kParams, kStdin } expect = Expect::kBegin;
   PairWalk pairs;
+  std::size_t params = 0;  // bytes promised so far
+  std::size_t body = 0;    // likewise
   std::size_t at = 0;
   const auto malformed = [] { return GateResult{Gate::kMalformed, 0, 0, false}; };
 
@@ -102,6 +106,12 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
     } else if (id != result.request_id ||
                type != (expect == Expect::kParams ? kParams : kStdin)) {
       return malformed();
+    }
+    if (expect == Expect::kParams) params += length;
+    if (expect == Expect::kStdin) body += length;
+    if (params > kMaxParams || body > kMaxBody) {
+      result.gate = body > kMaxBody ? Gate::kBodyTooLong : Gate::kParamsTooLong;
+      return result;
     }
     const bool record_is_here = bytes.size() - at - kHeader >= length + padding;
     if (!record_is_here) break;

@@ -9,16 +9,18 @@
 #include <string>
 #include <string_view>
 
-// The most that one request may take with all its records: 16 KiB of body, 8 KiB of query (which web
-// servers send twice), and what web servers allow for headers.
-constexpr std::size_t kMaxRequest = std::size_t{96} * 1024;  // bytes
+// What a request's PARAMS may take: 8 KiB of query, which web servers send twice, and the headers.
+// More is not waited for: the web server's end of a unix socket holds only some 50 KiB in small writes.
+constexpr std::size_t kMaxParams = std::size_t{32} * 1024;  // bytes
+// The most that one request may take with all its records.
+constexpr std::size_t kMaxRequest = std::size_t{56} * 1024;  // bytes
 
 enum class Gate {
   kIncomplete,     // wait for more
   kWhole,          // one whole RESPONDER request
   kMalformed,      // not that, and never will be
-  kBodyTooLong,    // over kMaxRequest, in the body
-  kParamsTooLong,  // over kMaxRequest, before the body
+  kBodyTooLong,    // over kMaxBody, or over kMaxRequest in the body
+  kParamsTooLong,  // over kMaxParams, or over kMaxRequest before the body
 };
 
 struct GateResult {

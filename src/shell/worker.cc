@@ -50,8 +50,10 @@ Reply guarded(Function decide) {
 
 }  // namespace
 
-Worker::Worker(std::vector<int> listeners, ServicePtr service, std::size_t max_in_flight)
+Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
+               std::size_t max_in_flight)
     : listeners_(std::move(listeners)),
+      last_listener_(last_listener),
       service_(std::move(service)),
       max_in_flight_(max_in_flight),
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
@@ -127,6 +129,7 @@ void Worker::take_orders() {
   if (ordered_service_) service_ = std::move(ordered_service_);
   if (ordered_stop_ && !stopping_) {
     stopping_ = true;
+    if (last_listener_) accept_the_last();
     watch_listeners(false);
     close_idle();
   }
@@ -142,7 +145,8 @@ void Worker::watch_listeners(bool watch) {
   }
 }
 
-void Worker::accept_from(int listener) {
+// True if more may wait.
+bool Worker::accept_from(int listener) {
   for (int i = 0; i < kAcceptsAtOnce && listening_; ++i) {
     Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (fd.get() < 0) {
@@ -151,7 +155,7 @@ void Worker::accept_from(int listener) {
         watch_listeners(false);
         listen_again_ = now_ + kPauseWithoutDescriptors;
       }
-      return;  // nobody is waiting any more, or that one has gone
+      return false;  // nobody is waiting any more, or that one has gone
     }
     setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kReadBelt, sizeof kReadBelt);
     sockaddr_storage address{};
@@ -174,6 +178,17 @@ void Worker::accept_from(int listener) {
     ++open_;
     start_deadline(*connections_[slot]);
     read(*connections_[slot]);  // the request is often here already
+  }
+  return listening_;
+}
+
+// Whoever has connected may have sent a request, and would lose it with the listening socket. A unix
+// socket's queue outlives the shutdown; a TCP socket's does not, so it is emptied before too.
+void Worker::accept_the_last() {
+  for (const int listener : listeners_) {
+    while (accept_from(listener)) {}
+    shutdown(listener, SHUT_RDWR);
+    while (accept_from(listener)) {}
   }
 }
 

@@ -18,8 +18,10 @@
 
 class Worker {
  public:
-  // The listening sockets are non-blocking and outlive the worker. Throws std::runtime_error.
-  Worker(std::vector<int> listeners, ServicePtr service, std::size_t max_in_flight);
+  // The listening sockets are non-blocking and outlive the worker. `last_listener`: nobody listens
+  // there after us. Throws std::runtime_error.
+  Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
+         std::size_t max_in_flight);
 
   // Serves until stop() and until what was in flight then is finished.
   void run();
@@ -57,7 +59,8 @@ class Worker {
 
   void on_events();
   void take_orders();
-  void accept_from(int listener);
+  bool accept_from(int listener);
+  void accept_the_last();
   void watch_listeners(bool watch);
   void on_connection(int fd);
   void read(Connection& connection);
@@ -76,6 +79,7 @@ class Worker {
   [[nodiscard]] int wait_ms() const;
 
   std::vector<int> listeners_;
+  bool last_listener_;
   ServicePtr service_;
   std::size_t max_in_flight_;
   Fd epoll_;

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "core/request.h"
+
 namespace {
 
 std::string record(int type, const std::string& content, int id = 1, int padding = 0, int version = 1) {
@@ -104,15 +106,26 @@ TEST_CASE("what is no RESPONDER request is refused at once") {
   }
 }
 
-TEST_CASE("a request over the limit is told apart by where it is over") {
-  const auto filled = [](std::string bytes, int type) {
-    while (bytes.size() < kMaxRequest) bytes += record(type, std::string(8000, '\0'));
-    return bytes.substr(0, kMaxRequest);
+TEST_CASE("a request over a limit is told at once, and where it is over") {
+  const auto gate = [](const std::string& bytes) { return inspect(bytes).gate; };
+  const std::string to_body = begin() + record(4, "");
+  // The header of the record that passes the limit is enough: what follows may never come.
+  const auto only_header = [](int type, std::size_t size) {
+    return record(type, std::string(size, 'x')).substr(0, 8);
   };
-  const GateResult body = inspect(filled(begin() + record(4, ""), 5));
-  CHECK(body.gate == Gate::kBodyTooLong);
-  CHECK(body.request_id == 1);
-  CHECK(inspect(filled(begin(), 4)).gate == Gate::kParamsTooLong);
+  CHECK(gate(to_body + only_header(5, kMaxBody)) == Gate::kIncomplete);
+  CHECK(gate(to_body + only_header(5, kMaxBody + 1)) == Gate::kBodyTooLong);
+  CHECK(gate(to_body + record(5, std::string(kMaxBody, 'x')) + only_header(5, 1)) == Gate::kBodyTooLong);
+  CHECK(gate(begin() + only_header(4, kMaxParams)) == Gate::kIncomplete);
+  CHECK(gate(begin() + only_header(4, kMaxParams + 1)) == Gate::kParamsTooLong);
+  CHECK(inspect(begin(1, 1, 7) + record(4, "", 7) + record(5, std::string(60'000, 'x'), 7)).request_id == 7);
+
+  std::string slivers = begin();
+  while (slivers.size() < kMaxRequest) slivers += record(4, std::string(1, '\0'), 1, 255);
+  CHECK(gate(slivers.substr(0, kMaxRequest)) == Gate::kParamsTooLong);
+  slivers = to_body;
+  while (slivers.size() < kMaxRequest) slivers += record(5, "x", 1, 255);
+  CHECK(gate(slivers.substr(0, kMaxRequest)) == Gate::kBodyTooLong);
 }
 
 TEST_CASE("a reply of any length is cut into records that add up") {
