@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr std::string_view kUserId = "17841405793187218";  // beyond 2^53, as real ones are
+constexpr std::string_view kUserId = "17841405793187219";  // beyond 2^53, as real ones are
 constexpr std::string_view kUsername = "sandbox.user";
 constexpr std::string_view kApplication = "Threads Sandbox";
 constexpr std::string_view kPicturePath = "/static/favicon.svg";

@@ -87,6 +87,16 @@ describe('against a scripted Threads', () => {
     assert.deepEqual([asked.path, new URLSearchParams(asked.query).get('access_token')], ['/refresh_access_token', token]);
   });
 
+  // The first is beyond 2^53 but even, so Number could hold it by chance; the second it could not.
+  for (const id of [userId, '17841405793187221']) {
+    test(`a user_id that is a number keeps its digits: ${id}`, {
+      answers: { '/oauth/access_token': { body: `{"access_token":"${token}","user_id":${id}}` } },
+    }, async (visit) => {
+      await visit.login();
+      assert.equal(await visit.value('User id'), id);
+    });
+  }
+
   test('a token goes to the server in a header, never in an address', async (visit) => {
     await visit.open();
     await visit.paste(token, 'Refresh');

@@ -13,7 +13,7 @@ import { Upstream } from './upstream.mjs';
 const { chromium } = npm('playwright-core');
 const axe = fs.readFileSync(npm.resolve('axe-core/axe.min.js'), 'utf8');
 
-export const userId = '17841405793187218';  // beyond 2^53
+export const userId = '17841405793187219';
 export const day = 86_400;
 
 // For describe(): visits against the sandbox do not meet, so two of them run at a time.
@@ -134,7 +134,11 @@ class Visit {
     visit.context = await the.browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', viewport: { width: 1280, height: 800 }, ...options });
     visit.context.setDefaultTimeout(15_000);
     visit.context.on('request', (request) => visit.#saw(request));
-    visit.context.on('requestfinished', (request) => visit.pending.push(visit.#finished(request)));
+    visit.context.on('requestfinished', (request) => {
+      const judged = visit.#finished(request);
+      judged.catch(() => {});  // judge() is the one to tell
+      visit.pending.push(judged);
+    });
     visit.context.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) visit.complaints.push({ text: message.text(), url: message.location().url });
     });

@@ -13,10 +13,10 @@ const me = { path: '/me', headers: bearer };
 const fields = 'id,username,name,threads_profile_picture_url,threads_biography,is_verified';
 
 // Threads' own bytes, odd spacing and numbers beyond 2^53 included.
-const shortLived = `{"access_token": "${otherToken}",  "user_id":17841405793187218}`;
+const shortLived = `{"access_token": "${otherToken}",  "user_id":17841405793187219}`;
 const longLived = `{"access_token":"${otherToken}","token_type":"bearer","expires_in":5183944}\n`;
-const profile = '{"id":"17841405793187218","username":"jo","name":"J\\u00f6 \\/ \u2028","threads_profile_picture_url":"https:\\/\\/x.example\\/p.jpg","big":12345678901234567890123.50}';
-const inspected = '{"data":{"type":"USER","application":"A","is_valid":true,"issued_at":1,"expires_at":5183945,"scopes":["threads_basic"],"user_id":"17841405793187218"}}';
+const profile = '{"id":"17841405793187219","username":"jo","name":"J\\u00f6 \\/ \u2028","threads_profile_picture_url":"https:\\/\\/x.example\\/p.jpg","big":12345678901234567890123.50}';
+const inspected = '{"data":{"type":"USER","application":"A","is_valid":true,"issued_at":1,"expires_at":5183945,"scopes":["threads_basic"],"user_id":"17841405793187219"}}';
 
 const loginForm = (sentCode = code) => ({
   method: 'POST', path: '/oauth/access_token', query: '',

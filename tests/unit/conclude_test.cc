@@ -39,7 +39,7 @@ std::string hint_of(const Reply& reply) {
 }  // namespace
 
 TEST_CASE("success is Threads' own JSON byte for byte") {
-  for (const std::string body : {R"({"access_token":"THQVJ","user_id":17841405793187218})",
+  for (const std::string body : {R"({"access_token":"THQVJ","user_id":17841405793187219})",
                            " {\"a\" : 1.10 , \"b\":\"\\u00e9</script>\u2028\"}\n", "{}",
                            R"({"access_token":"t","error":null})", R"({"data":{"error":{}}})"}) {
     CAPTURE(body);

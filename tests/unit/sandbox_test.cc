@@ -431,7 +431,7 @@ TEST_CASE("code: becomes a short-lived token, user_id a bare number with all its
   const Reply reply = rehearsal.exchange(rehearsal.new_code());
   CHECK(reply.status == 200);
   CHECK(reply.body == "{\"access_token\":\"" + member(reply, "access_token") +
-                          "\",\"user_id\":17841405793187218}");
+                          "\",\"user_id\":17841405793187219}");
   CHECK(member(reply, "access_token").find("THQV") == 0);
 }
 
@@ -668,15 +668,15 @@ TEST_CASE("me: the fields asked for and no others, the id always") {
     const char* body;
   };
   const std::vector<Case> cases = {
-      {"none", "", R"({"id":"17841405793187218"})"},
-      {"id", "id", R"({"id":"17841405793187218"})"},
-      {"one, without id", "username", R"({"id":"17841405793187218","username":"sandbox.user"})"},
-      {"a name that is not ASCII", "id,name", R"({"id":"17841405793187218","name":"Zoë Sandbox"})"},
-      {"one twice", "name,name", R"({"id":"17841405793187218","name":"Zoë Sandbox"})"},
+      {"none", "", R"({"id":"17841405793187219"})"},
+      {"id", "id", R"({"id":"17841405793187219"})"},
+      {"one, without id", "username", R"({"id":"17841405793187219","username":"sandbox.user"})"},
+      {"a name that is not ASCII", "id,name", R"({"id":"17841405793187219","name":"Zoë Sandbox"})"},
+      {"one twice", "name,name", R"({"id":"17841405793187219","name":"Zoë Sandbox"})"},
       {"a picture at the app's own origin", "id,threads_profile_picture_url",
-       R"({"id":"17841405793187218",)"
+       R"({"id":"17841405793187219",)"
        R"("threads_profile_picture_url":"https://bot.example/static/favicon.svg"})"},
-      {"a truth value", "is_verified", R"({"id":"17841405793187218","is_verified":false})"},
+      {"a truth value", "is_verified", R"({"id":"17841405793187219","is_verified":false})"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
@@ -743,7 +743,7 @@ TEST_CASE("debug_token: a token that inspects itself") {
                             std::to_string(kStart + c.lifetime) +
                             R"(,"is_valid":true,"issued_at":)" + std::to_string(kStart) +
                             R"(,"scopes":["threads_basic","threads_content_publish"],)"
-                            R"("user_id":"17841405793187218"}})");
+                            R"("user_id":"17841405793187219"}})");
   }
 }
 
