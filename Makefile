@@ -20,7 +20,7 @@ CHECKED  = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-r
            $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=pointer-overflow)
 
 cxxflags = -std=c++20 -pthread $(WARNINGS) $(if $(SANITIZE),$(CHECKED),$(CXXFLAGS) $(HARDEN)) \
-           -Isrc -DVERSION='"$(VERSION)"' $(CPPFLAGS)
+           -Isrc -I$(BUILD) -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 ldflags  = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 libs     = -lfcgi -lcurl -lcrypto
 
@@ -79,6 +79,12 @@ $(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
 $(programs) $(BUILD)/unit-tests:
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(ldflags) -o $@ $^ $(libs)
+
+# The catalogue of causes as a C++ string.
+$(BUILD)/causes.inc: www/causes.json
+	$(quiet)mkdir -p $(@D)
+	$(quiet){ printf 'R"causes('; cat $<; printf ')causes"\n'; } >$@
+$(BUILD)/src/threads/causes.o: $(BUILD)/causes.inc
 
 $(BUILD)/%.o: %.cc Makefile
 	$(call say,CXX,$<)

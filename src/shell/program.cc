@@ -181,7 +181,7 @@ int serve(const Program& program, const Options& options, const std::vector<int>
           ListeningSocket* own, const ServicePtr& service, const sigset_t& signals) {
   // An exchange takes two: the web server's connection and the one to Threads.
   const std::size_t descriptors = raise_descriptor_limit();
-  const std::size_t possible = std::max(descriptors, 4 * kSpareDescriptors) / 2 - kSpareDescriptors;
+  const std::size_t possible = (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
   const std::size_t most_in_flight =
       options.max_in_flight != 0 ? options.max_in_flight : possible;
   Log log;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kMaxAnswerHeaders = std::size_t{64} * 1024;  // bytes, 1xx answers included
 constexpr long kReceiveBuffer = 4096;      // bytes; an answer has some hundred
 constexpr long kMaxConnectionAge = 60;     // seconds idle; older ones are often closed by the peer
+constexpr long kMaxConnectionLife = 300;   // seconds; then the name is looked up again
 constexpr long kDnsCache = 60;             // seconds
 constexpr std::size_t kMaxIdleTransfers = 256;
 
@@ -53,11 +54,11 @@ Transfer::Transfer(ServicePtr service, CURLSH* share)
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
+  curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionLife);
   curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, kDnsCache);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
@@ -89,6 +90,9 @@ void Transfer::prepare(Exchange exchange) {
   // Without TLS (a loopback address) a proxy from the environment would read the secret.
   const bool plain = exchange_.url.reveal().starts_with("http://");
   curl_easy_setopt(curl, CURLOPT_NOPROXY, plain ? "*" : nullptr);
+  // Share an HTTP/2 connection, also one that is only being made. Without TLS it would have to answer
+  // first: one slow exchange would keep all others waiting.
+  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
 }
 
 Answer Transfer::finish(CURLcode result) {

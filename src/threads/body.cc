@@ -1,9 +1,9 @@
 #include "threads/body.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "core/form.h"
+#include "core/text.h"
 
 namespace {
 
@@ -36,16 +36,4 @@ std::optional<Reply> check_body(const Request& request, std::string_view media_t
   }
   if (!is_utf8(request.body)) return detail_reply(400, "The body is not UTF-8.");
   return std::nullopt;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
 }

@@ -10,9 +10,3 @@
 // Why the body cannot be taken, if so: longer than kMaxBody (413), not as long as CONTENT_LENGTH says
 // (400), not of the media type (415), not UTF-8 (400).
 std::optional<Reply> check_body(const Request& request, std::string_view media_type);
-
-// Equal but for the case of ASCII letters.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
-
-// Without blanks and tabs at either end.
-std::string_view trimmed(std::string_view text);

@@ -1,7 +1,7 @@
 #include "threads/conclude.h"
 
 #include "core/json.h"
-#include "threads/hints.h"
+#include "threads/causes.h"
 #include "threads/redact.h"
 
 namespace {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/text.h"
+
 namespace {
 
 constexpr long kMaxTimeoutSeconds = 300;
@@ -26,8 +28,10 @@ std::string_view host_of(std::string_view url, std::string_view scheme) {
   url.remove_prefix(scheme.size());
   const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
   if (authority.find('@') != std::string_view::npos) return {};
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
+  const bool is_ipv6 = authority.starts_with('[');
+  const std::size_t end = is_ipv6 ? authority.find(']') + 1 : std::min(authority.find(':'), authority.size());
+  const bool port_follows = end == authority.size() || authority[end] == ':';
+  return port_follows ? authority.substr(0, end) : std::string_view();
 }
 
 bool is_loopback(std::string_view host) {
@@ -57,8 +61,7 @@ std::vector<std::string> split_list(std::string_view text) {
     const std::size_t end = std::min(text.find(','), text.size());
     std::string_view item = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
+    item = trimmed(item);
     if (!item.empty()) items.emplace_back(item);
   }
   return items;

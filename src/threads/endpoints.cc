@@ -6,6 +6,7 @@
 
 #include "core/form.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "threads/body.h"
 #include "threads/callbacks.h"
 #include "threads/validation.h"

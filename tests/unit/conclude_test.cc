@@ -184,7 +184,7 @@ TEST_CASE("hints say what to do about the mistakes that people make") {
       {Step::kRefresh,
        R"({"error":{"message":"Error validating access token: Session has expired","code":190,"error_subcode":463}})",
        "60 days"},
-      {Step::kProfile, R"({"error":{"message":"revoked","code":190,"error_subcode":458}})", "new login"},
+      {Step::kProfile, R"({"error":{"message":"revoked","code":190,"error_subcode":458}})", "Log in again"},
       {Step::kProfile, R"({"error":{"message":"Invalid OAuth access token","code":190}})", "whole"},
       {Step::kProfile, R"({"error":{"message":"permission","code":200}})", "permission"},
       {Step::kProfile, R"({"error":{"message":"Application request limit reached","code":4}})", "Wait"},

@@ -63,6 +63,7 @@ TEST_CASE("http goes to a loopback address only") {
   }
   for (const std::string bad :
        {"http://graph.threads.net", "http://127.evil.example", "http://localhost.evil.example",
+        "http://[::1].evil.example", "http://[::1]evil.example", "http://[::1", "https://[::1]x",
         "http://127.0.0.1@evil.example", "https://user:pw@graph.threads.net", "http://[::2]", "https://",
         "graph.threads.net", "file:///etc/passwd", "https://x y", "https://x/?a=b", "https://x#y",
         "HTTP://127.0.0.1", "https://x\r\nEvil: 1"}) {

@@ -1,4 +1,4 @@
-// What to do about the mistakes that people really make.
+// The catalogue of what goes wrong: www/causes.json, which the page and the API's hints share.
 #pragma once
 
 #include <optional>
@@ -16,5 +16,6 @@ struct ThreadsError {
   std::string trace;
 };
 
-// A sentence on what to do, or nothing when we know no better than Threads' own message.
+// What to do about the error, in a sentence or two; empty when we know no better than Threads' own
+// message.
 std::string_view find_hint(Step step, int status, const ThreadsError& error);

@@ -1,0 +1,14 @@
+// Text in ASCII terms, as HTTP's own words are compared.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+// With A to Z in lower case.
+std::string lower_case(std::string_view text);
+
+// Equal but for the case of A to Z.
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// Without blanks and tabs at either end.
+std::string_view trimmed(std::string_view text);
