@@ -19,12 +19,13 @@ std::size_t characters_before(std::string_view text, std::size_t offset) {
 
 unsigned hex4(std::string_view digits) {
   unsigned value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   return error == std::errc() && end == digits.data() + 4 ? value : 0;
 }
 
-// What RapidJSON 1.1 lets pass: nesting without end (what reads or writes a deep document later would
-// recurse), a lone low surrogate, a byte order mark, and a NUL, which it takes for the end.
+// What RapidJSON 1.1 lets pass: nesting without end (what reads or writes a deep document later
+// would recurse), a lone low surrogate, a byte order mark, and a NUL, which it takes for the end.
 std::optional<JsonError> find_mistake(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) return JsonError{"Unexpected byte order mark.", 0};
   const auto mistake = [&](const char* message, std::size_t at) {

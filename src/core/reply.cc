@@ -40,7 +40,8 @@ Reply detail_reply(int status, std::string_view sentence) {
 std::string to_cgi(const Reply& reply, bool head) {
   std::string out;
   out.reserve(reply.body.size() + 320);
-  append_header(out, "Status", std::to_string(reply.status) + ' ' + std::string(reason(reply.status)));
+  append_header(out, "Status",
+                std::to_string(reply.status) + ' ' + std::string(reason(reply.status)));
   append_header(out, "Content-Type", reply.content_type);
   append_header(out, "Content-Length", std::to_string(reply.body.size()));
   append_header(out, "Cache-Control", "no-store");

@@ -16,5 +16,5 @@ struct Request {
   std::string content_length;
 };
 
-constexpr std::size_t kMaxBody = std::size_t{16} * 1024;   // bytes
-constexpr std::size_t kMaxQuery = std::size_t{8} * 1024;   // bytes
+constexpr std::size_t kMaxBody = std::size_t{16} * 1024;  // bytes
+constexpr std::size_t kMaxQuery = std::size_t{8} * 1024;  // bytes

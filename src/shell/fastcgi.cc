@@ -31,8 +31,9 @@ void start_fastcgi() {
 }
 
 std::optional<Request> read_fastcgi_request(int fd) {
-  // Not a documented use: a request made by hand around an open connection. With keepConnection unset
-  // FCGX_Accept_r would close it first; without FCGX_Detach libfcgi's close lingers for up to 2 s.
+  // Not a documented use: a request made by hand around an open connection. With keepConnection
+  // unset FCGX_Accept_r would close it first; without FCGX_Detach libfcgi's close lingers for up to
+  // 2 s.
   FCGX_Request raw;
   FCGX_InitRequest(&raw, -1, 0);
   raw.ipcFd = fd;

@@ -63,9 +63,9 @@ ListeningSocket::~ListeningSocket() { shut(); }
 void ListeningSocket::shut() {
   if (path_.empty()) return;  // its queue would be lost: the worker empties it first
   shutdown(fd_.get(), SHUT_RDWR);
-  struct stat file{};
-  const bool is_ours = lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
-                       file.st_ino == inode_;
+  struct stat file {};
+  const bool is_ours =
+      lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_;
   if (is_ours) unlink(path_.c_str());
 }
 
@@ -76,7 +76,7 @@ void ListeningSocket::listen_at_path(const std::string& path, mode_t mode) {
   path.copy(address.sun_path, path.size());
   const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
 
-  struct stat file{};
+  struct stat file {};
   if (lstat(path.c_str(), &file) == 0) {
     if (!S_ISSOCK(file.st_mode)) fail(path, "something that is no socket lies there");
     const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -115,8 +115,8 @@ void ListeningSocket::listen_at_host(const std::string& host, const std::string&
   const int on = 1;
   fd_ = Fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const bool bound = bind(fd_.get(), found->ai_addr, found->ai_addrlen) == 0 &&
-                     listen(fd_.get(), kBacklog) == 0;
+  const bool bound =
+      bind(fd_.get(), found->ai_addr, found->ai_addrlen) == 0 && listen(fd_.get(), kBacklog) == 0;
   const int error = errno;
   freeaddrinfo(found);
   if (!bound) fail(name, std::strerror(error));
@@ -124,9 +124,8 @@ void ListeningSocket::listen_at_host(const std::string& host, const std::string&
 
 std::vector<int> inherited_sockets() {
   std::vector<int> sockets;
-  const int count = to_int(std::getenv("LISTEN_PID")) == getpid()
-                        ? to_int(std::getenv("LISTEN_FDS"))
-                        : 0;
+  const int count =
+      to_int(std::getenv("LISTEN_PID")) == getpid() ? to_int(std::getenv("LISTEN_FDS")) : 0;
   for (int fd = kFirstListenFd; fd < kFirstListenFd + count; ++fd) {
     if (is_listening(fd)) sockets.push_back(fd);
   }

@@ -27,6 +27,6 @@ class Log {
   void begin_line();
 
   std::string lines_;
-  std::string stamp_;         // of stamp_second_
+  std::string stamp_;  // of stamp_second_
   long stamp_second_ = -1;
 };

@@ -8,7 +8,7 @@
 #include <variant>
 
 struct Options {
-  std::string listen;    // PATH or HOST:PORT; empty: look for a socket that was handed over
+  std::string listen;  // PATH or HOST:PORT; empty: look for a socket that was handed over
   mode_t socket_mode = 0660;
   std::string env_file;  // empty: $THREADS_ENV_FILE, else .env if there is one
   unsigned workers = 1;

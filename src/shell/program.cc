@@ -63,7 +63,8 @@ Environment process_environment() {
   return variables;
 }
 
-// The environment with what the configuration file says on top of it, or what is wrong with the file.
+// The environment with what the configuration file says on top of it, or what is wrong with the
+// file.
 std::variant<Environment, std::string> read_variables(const std::string& env_file_option) {
   Environment variables = process_environment();
   std::string path = env_file_option;
@@ -181,12 +182,13 @@ int serve(const Program& program, const Options& options, const std::vector<int>
           ListeningSocket* own, const ServicePtr& service, const sigset_t& signals) {
   // An exchange takes two: the web server's connection and the one to Threads.
   const std::size_t descriptors = raise_descriptor_limit();
-  const std::size_t possible = (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
-  const std::size_t most_in_flight =
-      options.max_in_flight != 0 ? options.max_in_flight : possible;
+  const std::size_t possible =
+      (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
+  const std::size_t most_in_flight = options.max_in_flight != 0 ? options.max_in_flight : possible;
   Log log;
-  log.event("serving: workers " + std::to_string(options.workers) + ", exchanges in flight at most " +
-            std::to_string(most_in_flight) + ", descriptors " + std::to_string(descriptors));
+  log.event("serving: workers " + std::to_string(options.workers) +
+            ", exchanges in flight at most " + std::to_string(most_in_flight) + ", descriptors " +
+            std::to_string(descriptors));
   if (most_in_flight > possible || possible < kFewExchanges) {
     log.event("the descriptor limit is low: it allows " + std::to_string(possible) +
               " exchanges in flight; raise it (ulimit -n, LimitNOFILE=)");
@@ -198,8 +200,9 @@ int serve(const Program& program, const Options& options, const std::vector<int>
 
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.workers; ++i) {
-    workers.push_back(std::make_unique<Worker>(
-        listeners, own != nullptr, service, std::max<std::size_t>(most_in_flight / options.workers, 1)));
+    workers.push_back(
+        std::make_unique<Worker>(listeners, own != nullptr, service,
+                                 std::max<std::size_t>(most_in_flight / options.workers, 1)));
   }
   Crew crew(std::move(workers));
   for (;;) {

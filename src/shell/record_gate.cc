@@ -67,7 +67,8 @@ class PairWalk {
 
 unsigned word(unsigned char high, unsigned char low) { return high * 256U + low; }
 
-void append_record(std::string& out, unsigned char type, std::uint16_t id, std::string_view content) {
+void append_record(std::string& out, unsigned char type, std::uint16_t id,
+                   std::string_view content) {
   const std::size_t padding = (8 - content.size() % 8) % 8;
   const unsigned char header[kHeader] = {kVersion,
                                          type,
@@ -103,8 +104,7 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
     if (expect == Expect::kBegin) {
       if (type != kBeginRequest || length != 8) return malformed();
       result.request_id = id;
-    } else if (id != result.request_id ||
-               type != (expect == Expect::kParams ? kParams : kStdin)) {
+    } else if (id != result.request_id || type != (expect == Expect::kParams ? kParams : kStdin)) {
       return malformed();
     }
     if (expect == Expect::kParams) params += length;

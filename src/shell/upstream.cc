@@ -9,11 +9,13 @@
 namespace {
 
 constexpr std::size_t kMaxAnswerHeaders = std::size_t{64} * 1024;  // bytes, 1xx answers included
-constexpr long kReceiveBuffer = 4096;      // bytes; an answer has some hundred
-constexpr long kMaxConnectionAge = 60;     // seconds idle; older ones are often closed by the peer
-constexpr long kMaxConnectionLife = 300;   // seconds; then the name is looked up again
-constexpr long kDnsCache = 60;             // seconds
+constexpr long kReceiveBuffer = 4096;     // bytes; an answer has some hundred
+constexpr long kMaxConnectionAge = 60;    // seconds idle; older ones are often closed by the peer
+constexpr long kMaxConnectionLife = 300;  // seconds; then the name is looked up again
+constexpr long kDnsCache = 60;            // seconds
 constexpr std::size_t kMaxIdleTransfers = 256;
+constexpr std::size_t kFewConnections = 10;
+constexpr std::size_t kStreams = 100;  // that libcurl, and usually the peer, allow on a connection
 
 std::optional<Failure> failure_of(CURLcode result) {
   switch (result) {
@@ -47,9 +49,16 @@ CurlLibrary::CurlLibrary() {
 CurlLibrary::~CurlLibrary() { curl_global_cleanup(); }
 
 Transfer::Transfer(ServicePtr service, CURLSH* share)
-    : handle_(curl_easy_init()), service_(std::move(service)) {
+    : handle_(curl_easy_init()), share_(share), service_(std::move(service)) {
+  if (handle_ == nullptr) throw std::runtime_error("libcurl gives no handle");
+  reset();
+}
+
+// libcurl (7.88) counts in a handle how often a kept connection turned out to be dead, over all its
+// exchanges, and fails the one that makes it six. Only a reset begins again; it takes half a µs.
+void Transfer::reset() {
   CURL* const curl = handle_.get();
-  if (curl == nullptr) throw std::runtime_error("libcurl gives no handle");
+  curl_easy_reset(curl);
   // Redirects stay unfollowed, libcurl's default: a followed 307 would carry the secret elsewhere.
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
@@ -70,7 +79,7 @@ Transfer::Transfer(ServicePtr service, CURLSH* share)
   if (!service_->ca_file.empty()) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, service_->ca_file.c_str());
   }
-  if (share != nullptr) curl_easy_setopt(curl, CURLOPT_SHARE, share);
+  if (share_ != nullptr) curl_easy_setopt(curl, CURLOPT_SHARE, share_);
 }
 
 void Transfer::prepare(Exchange exchange) {
@@ -90,8 +99,8 @@ void Transfer::prepare(Exchange exchange) {
   // Without TLS (a loopback address) a proxy from the environment would read the secret.
   const bool plain = exchange_.url.reveal().starts_with("http://");
   curl_easy_setopt(curl, CURLOPT_NOPROXY, plain ? "*" : nullptr);
-  // Share an HTTP/2 connection, also one that is only being made. Without TLS it would have to answer
-  // first: one slow exchange would keep all others waiting.
+  // Share an HTTP/2 connection, also one that is only being made. Without TLS it would have to
+  // answer first: one slow exchange would keep all others waiting.
   curl_easy_setopt(curl, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
 }
 
@@ -134,7 +143,10 @@ std::size_t Transfer::on_header(char* /*data*/, std::size_t size, std::size_t co
 }
 
 Upstream::Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd))
-    : epoll_fd_(epoll_fd), make_tag_(make_tag), share_(curl_share_init()), multi_(curl_multi_init()) {
+    : epoll_fd_(epoll_fd),
+      make_tag_(make_tag),
+      share_(curl_share_init()),
+      multi_(curl_multi_init()) {
   if (multi_ == nullptr || share_ == nullptr) throw std::runtime_error("libcurl gives no handle");
   // One thread uses the share: no locks. TLS sessions are resumed by whichever handle comes next.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
@@ -164,11 +176,20 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
   }
   transfer->prepare(std::move(exchange));
   transfer->owner = owner;
+  if (transfer->exchange().url.reveal().starts_with("http://")) shares_connections_ = false;
+  limit_connections();
   check(curl_multi_add_handle(multi_.get(), transfer->handle()));
   const auto slot = static_cast<std::size_t>(owner);
   if (active_.size() <= slot) active_.resize(slot + 1);
   active_[slot] = std::move(transfer);
   ++in_flight_;
+}
+
+// When its first connection is full, libcurl (7.88) would open another for each exchange that
+// comes, PIPEWAIT or not. By HTTP/1.1 that is as it must be.
+void Upstream::limit_connections() {
+  const auto most = static_cast<long>(kFewConnections + in_flight_ / kStreams);
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, shares_connections_ ? most : 0L);
 }
 
 void Upstream::on_ready(int fd, std::uint32_t events) {
@@ -195,6 +216,10 @@ std::optional<Upstream::Finished> Upstream::take_finished() {
     CURL* const handle = message->easy_handle;
     Transfer* found = nullptr;
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, &found);
+    long version = CURL_HTTP_VERSION_NONE;
+    curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
+    if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
+    limit_connections();
     curl_multi_remove_handle(multi_.get(), handle);
     --in_flight_;
     Finished finished;
@@ -207,6 +232,7 @@ std::optional<Upstream::Finished> Upstream::take_finished() {
 
 void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
   if (transfer->service() == service_ && idle_.size() < kMaxIdleTransfers) {
+    transfer->reset();
     idle_.push_back(std::move(transfer));
   }
 }

@@ -1,4 +1,5 @@
-// Exchanges with Threads by libcurl: many at once on the worker's epoll set, or one that is waited for.
+// Exchanges with Threads by libcurl: many at once on the worker's epoll set, or one that is waited
+// for.
 #pragma once
 
 #include <curl/curl.h>
@@ -22,12 +23,13 @@ class CurlLibrary {
   CurlLibrary& operator=(const CurlLibrary&) = delete;
 };
 
-// One exchange under way. Used again for the next when it is done: setting up a handle costs more
-// than the exchange.
+// One exchange under way. Used again for the next when it is done: that keeps its buffers.
 class Transfer {
  public:
   Transfer(ServicePtr service, CURLSH* share);
 
+  // Forgets the exchange before.
+  void reset();
   void prepare(Exchange exchange);
   // What came of it, once libcurl says that it ended so.
   Answer finish(CURLcode result);
@@ -46,6 +48,7 @@ class Transfer {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, HandleCloser> handle_;
+  CURLSH* share_;
   Exchange exchange_;
   ServicePtr service_;  // the one that it was made for, whatever is configured meanwhile
   std::string body_;
@@ -56,7 +59,8 @@ class Transfer {
 // All exchanges of one worker. Passive: the worker tells it of readiness and of the time.
 class Upstream {
  public:
-  // Registers libcurl's sockets in the epoll set, tagged by make_tag(fd). Throws std::runtime_error.
+  // Registers libcurl's sockets in the epoll set, tagged by make_tag(fd). Throws
+  // std::runtime_error.
   Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd));
   ~Upstream();
   Upstream(const Upstream&) = delete;
@@ -84,6 +88,7 @@ class Upstream {
  private:
   static int on_socket(CURL* handle, curl_socket_t fd, int what, void* upstream, void* known);
   static int on_timer(CURLM* multi, long timeout_ms, void* upstream);
+  void limit_connections();
 
   struct MultiCloser {
     void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
@@ -100,6 +105,7 @@ class Upstream {
   std::vector<std::unique_ptr<Transfer>> active_;  // by owner
   std::optional<std::chrono::steady_clock::time_point> due_;
   std::size_t in_flight_ = 0;
+  bool shares_connections_ = true;  // Threads speaks HTTP/2, as far as is known
 };
 
 // One exchange, waited for: what a CGI program does.

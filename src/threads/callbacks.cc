@@ -17,11 +17,12 @@ std::variant<std::string, Reply> read_callback(const Request& request, const Con
   if (!fields || count_field(*fields, kName) != 1) {
     return detail_reply(400, "Send one form field signed_request, as Meta does.");
   }
-  auto user = read_signed_request(*find_field(*fields, kName),
-                                  {config.app_secret.reveal(), config.client_secret.reveal(),
-                                   config.meta_secret.reveal()});
+  auto user = read_signed_request(
+      *find_field(*fields, kName),
+      {config.app_secret.reveal(), config.client_secret.reveal(), config.meta_secret.reveal()});
   if (!user) {
-    return detail_reply(400, "The signed_request is not signed by this app's secret, or is malformed.");
+    return detail_reply(400,
+                        "The signed_request is not signed by this app's secret, or is malformed.");
   }
   return std::move(*user);
 }
@@ -34,14 +35,16 @@ bool is_host(std::string_view host) {
 }
 
 // Where people reach this service: the configured redirect URI's origin, else the Host that Meta
-// called. Meta calls by https alone, whatever a tunnel or proxy in front of the web server makes of it.
+// called. Meta calls by https alone, whatever a tunnel or proxy in front of the web server makes of
+// it.
 std::string origin_of_service(const Request& request, const Config& config) {
   if (!config.redirect_uris.empty()) {
     const std::string& uri = config.redirect_uris.front();
     const std::size_t host = uri.find("://");
     if (host != std::string::npos) return uri.substr(0, uri.find('/', host + 3));
   }
-  const std::string_view host = is_host(request.host) ? std::string_view(request.host) : "localhost";
+  const std::string_view host =
+      is_host(request.host) ? std::string_view(request.host) : "localhost";
   const bool is_local = host.starts_with("localhost") || host.starts_with("127.0.0.1");
   return (is_local && !request.https ? "http://" : "https://") + std::string(host);
 }
@@ -89,8 +92,7 @@ Outcome delete_data(const Request& request, const Config& config) {
 Outcome deletion_status(const Request& request, const Config& config) {
   const auto fields = parse_form(request.query);
   const std::string* code = fields ? find_field(*fields, "code") : nullptr;
-  const bool known =
-      code != nullptr && is_confirmation_code(*code, config.app_secret.reveal());
+  const bool known = code != nullptr && is_confirmation_code(*code, config.app_secret.reveal());
   Reply reply;
   reply.content_type = "text/html; charset=utf-8";
   reply.headers.emplace_back(
@@ -98,17 +100,18 @@ Outcome deletion_status(const Request& request, const Config& config) {
       "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
       "frame-ancestors 'none'");
   if (known) {
-    reply.body = status_page(
-        "Nothing is left to delete",
-        "Your request with confirmation code <code>" + *code +
-            "</code> is complete. This service stores nothing about anyone: it passes a login on to "
-            "Threads and its answer on to your browser, and forgets both.");
+    reply.body = status_page("Nothing is left to delete",
+                             "Your request with confirmation code <code>" + *code +
+                                 "</code> is complete. This service stores nothing about anyone: "
+                                 "it passes a login on to "
+                                 "Threads and its answer on to your browser, and forgets both.");
   } else {
     reply.status = 404;
-    reply.body = status_page(
-        "This code is not known here",
-        "The address has no confirmation code of this service, or the app's secret was changed since "
-        "the code was given. In either case this service stores nothing about anyone.");
+    reply.body =
+        status_page("This code is not known here",
+                    "The address has no confirmation code of this service, or the app's secret was "
+                    "changed since "
+                    "the code was given. In either case this service stores nothing about anyone.");
   }
   return reply;
 }

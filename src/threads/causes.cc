@@ -18,7 +18,7 @@ constexpr std::string_view kCatalogue =
 // An entry matches where its steps allow (none: everywhere) if one of its marks is there.
 struct Cause {
   std::vector<std::string> steps;
-  std::vector<std::string> texts;  // parts of the message, in lower case
+  std::vector<std::string> texts;            // parts of the message, in lower case
   std::vector<std::pair<long, long>> codes;  // from, to
   std::vector<long> subcodes;
   std::vector<long> statuses;

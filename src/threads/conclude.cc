@@ -29,8 +29,8 @@ std::optional<long> number_member(const rapidjson::Value& object, std::string_vi
   return value->GetInt64();
 }
 
-// Whether the object tells of an error. Meta documents an HTTP status for it, but an error body under
-// 200 has been reported: look at both.
+// Whether the object tells of an error. Meta documents an HTTP status for it, but an error body
+// under 200 has been reported: look at both.
 bool is_error(const rapidjson::Value& object) {
   if (find_member(object, "access_token") != nullptr) return false;
   const rapidjson::Value* error = find_member(object, "error");
@@ -79,10 +79,9 @@ Reply refusal(const Exchange& exchange, const Answer& answer, const Config& conf
                    config.client_secret.reveal(), config.meta_secret.reveal()},
                   config.api_url);
   };
-  Reply reply =
-      detail_reply(answer.status == 429 ? 429 : 400,
-                   error.message.empty() ? "Threads refused without a message."
-                                         : clean(error.message));
+  Reply reply = detail_reply(
+      answer.status == 429 ? 429 : 400,
+      error.message.empty() ? "Threads refused without a message." : clean(error.message));
   reply.body.pop_back();
   reply.body += ",\"upstream\":{\"status\":" + std::to_string(answer.status);
   if (!error.type.empty()) reply.body += ",\"type\":" + quote_json(clean(error.type));
@@ -119,7 +118,8 @@ Reply conclude(const Exchange& exchange, const Answer& answer, const Config& con
     if (refused) return refusal(exchange, answer, config, {});
     return bad_gateway(502, "Threads' answer is no JSON object.", answer.status);
   }
-  if (refused || is_error(*document)) return refusal(exchange, answer, config, read_error(*document));
+  if (refused || is_error(*document))
+    return refusal(exchange, answer, config, read_error(*document));
   Reply reply;
   reply.body = answer.body;
   return reply;

@@ -29,7 +29,8 @@ std::string_view host_of(std::string_view url, std::string_view scheme) {
   const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
   if (authority.find('@') != std::string_view::npos) return {};
   const bool is_ipv6 = authority.starts_with('[');
-  const std::size_t end = is_ipv6 ? authority.find(']') + 1 : std::min(authority.find(':'), authority.size());
+  const std::size_t end =
+      is_ipv6 ? authority.find(']') + 1 : std::min(authority.find(':'), authority.size());
   const bool port_follows = end == authority.size() || authority[end] == ':';
   return port_follows ? authority.substr(0, end) : std::string_view();
 }
@@ -37,7 +38,8 @@ std::string_view host_of(std::string_view url, std::string_view scheme) {
 bool is_loopback(std::string_view host) {
   if (host == "localhost" || host == "[::1]") return true;
   // 127.0.0.0/8 in dotted form only: "127.evil.example" is a name.
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host.starts_with("127.") &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 bool is_https(std::string_view url) {

@@ -54,9 +54,8 @@ Outcome root(const Request&, const Config&) { return json_reply(R"({"Hello":"Wor
 Outcome health(const Request&, const Config&) { return json_reply(R"({"status":"ok"})"); }
 
 Outcome config(const Request&, const Config& config) {
-  return json_reply("{\"app_id\":" + quote_json(config.app_id) +
-                    ",\"auth_url\":" + quote_json(config.auth_url) +
-                    ",\"scope\":" + quote_json(config.scope) +
+  return json_reply("{\"app_id\":" + quote_json(config.app_id) + ",\"auth_url\":" +
+                    quote_json(config.auth_url) + ",\"scope\":" + quote_json(config.scope) +
                     ",\"sandbox\":" + (config.sandbox ? "true" : "false") + "}");
 }
 
@@ -112,7 +111,8 @@ Outcome access_token(const Request& request, const Config& config) {
       std::find(config.redirect_uris.begin(), config.redirect_uris.end(), redirect_uri) ==
           config.redirect_uris.end()) {
     return detail_reply(
-        400, "This redirect_uri is not one of those that this server allows (THREADS_REDIRECT_URIS).");
+        400,
+        "This redirect_uri is not one of those that this server allows (THREADS_REDIRECT_URIS).");
   }
   // Threads appends "#_" to the redirect: people copy it along with the code.
   if (code.ends_with("#_")) code.resize(code.size() - 2);

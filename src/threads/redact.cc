@@ -6,8 +6,8 @@
 
 namespace {
 
-// How often a text may be percent-encoded and its secrets still be found: an address in the query of
-// an address makes two.
+// How often a text may be percent-encoded and its secrets still be found: an address in the query
+// of an address makes two.
 constexpr int kDeepest = 3;
 
 using Range = std::pair<std::size_t, std::size_t>;  // from, to: of the text as it came
@@ -32,7 +32,8 @@ Reading decoded(const Reading& before, bool plus_is_space) {
     after.from.push_back(before.from[i]);
     unsigned char byte = 0;
     const char* const hex = text.data() + i + 1;
-    if (text[i] == '%' && text.size() - i > 2 && std::from_chars(hex, hex + 2, byte, 16).ptr == hex + 2) {
+    if (text[i] == '%' && text.size() - i > 2 &&
+        std::from_chars(hex, hex + 2, byte, 16).ptr == hex + 2) {
       after.text += static_cast<char>(byte);
       i += 2;
     } else {
@@ -52,9 +53,8 @@ void find_all(const Reading& reading, std::string_view what, std::vector<Range>&
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 

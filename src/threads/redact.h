@@ -10,7 +10,7 @@ constexpr std::string_view kRedacted = "[redacted]";
 // codes and tokens have over a hundred characters, app secrets 32.
 constexpr std::size_t kShortestSecret = 8;
 
-// The text without the given secrets, plain, percent-encoded (once or more, in either case) or as in a
-// form, and without URLs below api_url.
+// The text without the given secrets, plain, percent-encoded (once or more, in either case) or as
+// in a form, and without URLs below api_url.
 std::string redact(std::string_view text, const std::vector<std::string_view>& secrets,
                    std::string_view api_url);

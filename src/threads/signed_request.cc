@@ -11,10 +11,10 @@
 
 namespace {
 
-constexpr std::size_t kMacLength = 32;        // bytes of an HMAC-SHA256
-constexpr std::size_t kUserPart = 24;         // hex digits that stand for the user
-constexpr std::size_t kCheckPart = 16;        // hex digits that prove where the code is from
-constexpr std::size_t kLongestUserId = 64;    // characters; real ones have 17
+constexpr std::size_t kMacLength = 32;      // bytes of an HMAC-SHA256
+constexpr std::size_t kUserPart = 24;       // hex digits that stand for the user
+constexpr std::size_t kCheckPart = 16;      // hex digits that prove where the code is from
+constexpr std::size_t kLongestUserId = 64;  // characters; real ones have 17
 
 std::string hmac_sha256(std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
@@ -122,5 +122,6 @@ std::string confirmation_code(std::string_view user_id, std::string_view secret)
 
 bool is_confirmation_code(std::string_view code, std::string_view secret) {
   if (code.size() != kUserPart + kCheckPart) return false;
-  return equal_in_constant_time(code.substr(kUserPart), check_part(code.substr(0, kUserPart), secret));
+  return equal_in_constant_time(code.substr(kUserPart),
+                                check_part(code.substr(0, kUserPart), secret));
 }

@@ -47,10 +47,9 @@ void ValidationErrors::json_invalid(const JsonError& error) {
 }
 
 void ValidationErrors::not_an_object(const rapidjson::Value& body) {
-  entries_.push_back(
-      entry("model_attributes_type", "[\"body\"]",
-            "Input should be a valid dictionary or object to extract fields from") +
-      ",\"input\":" + masked_json(body) + "}");
+  entries_.push_back(entry("model_attributes_type", "[\"body\"]",
+                           "Input should be a valid dictionary or object to extract fields from") +
+                     ",\"input\":" + masked_json(body) + "}");
 }
 
 void ValidationErrors::body_field_missing(std::string_view field, const rapidjson::Value& body) {

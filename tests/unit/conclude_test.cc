@@ -39,9 +39,10 @@ std::string hint_of(const Reply& reply) {
 }  // namespace
 
 TEST_CASE("success is Threads' own JSON byte for byte") {
-  for (const std::string body : {R"({"access_token":"THQVJ","user_id":17841405793187219})",
-                           " {\"a\" : 1.10 , \"b\":\"\\u00e9</script>\u2028\"}\n", "{}",
-                           R"({"access_token":"t","error":null})", R"({"data":{"error":{}}})"}) {
+  for (const std::string body :
+       {R"({"access_token":"THQVJ","user_id":17841405793187219})",
+        " {\"a\" : 1.10 , \"b\":\"\\u00e9</script>\u2028\"}\n", "{}",
+        R"({"access_token":"t","error":null})", R"({"data":{"error":{}}})"}) {
     CAPTURE(body);
     const Reply reply = answered(200, body);
     CHECK(reply.status == 200);
@@ -58,8 +59,8 @@ TEST_CASE("the three error shapes, under 400 and under 200") {
     Reply reply = answered(
         status, R"({"error_type":"OAuthException","code":400,"error_message":"Some message"})");
     CHECK(reply.status == 400);
-    CHECK(reply.body == "{\"detail\":\"Some message\"," + prefix +
-                            ",\"type\":\"OAuthException\",\"code\":400}}");
+    CHECK(reply.body ==
+          "{\"detail\":\"Some message\"," + prefix + ",\"type\":\"OAuthException\",\"code\":400}}");
     reply = answered(
         status,
         R"({"error":{"message":"Some message","type":"T","code":9,"error_subcode":8,"fbtrace_id":"x"}})");
@@ -73,11 +74,13 @@ TEST_CASE("the three error shapes, under 400 and under 200") {
 }
 
 TEST_CASE("a 4xx without a readable message is still the caller's or Threads' no") {
-  for (const std::string body : {"", "<html>", "[]", "{}", "null", "{\"error\":{}}", "{\"error\":7}"}) {
+  for (const std::string body :
+       {"", "<html>", "[]", "{}", "null", "{\"error\":{}}", "{\"error\":7}"}) {
     CAPTURE(body);
     const Reply reply = answered(400, body);
     CHECK(reply.status == 400);
-    CHECK(reply.body == R"({"detail":"Threads refused without a message.","upstream":{"status":400}})");
+    CHECK(reply.body ==
+          R"({"detail":"Threads refused without a message.","upstream":{"status":400}})");
   }
 }
 
@@ -103,11 +106,13 @@ TEST_CASE("502: other statuses and answers that are no JSON object") {
   for (const std::string& body :
        {std::string(), std::string("<html>"), std::string("[]"), std::string("\"x\""),
         std::string("{\"a\":1"), std::string("{}{}"), std::string("\x1f\x8b"),
-        "{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}", std::string("{\"a\":\"\xff\"}")}) {
+        "{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}",
+        std::string("{\"a\":\"\xff\"}")}) {
     CAPTURE(body);
     const Reply reply = answered(200, body);
     CHECK(reply.status == 502);
-    CHECK(reply.body == R"({"detail":"Threads' answer is no JSON object.","upstream":{"status":200}})");
+    CHECK(reply.body ==
+          R"({"detail":"Threads' answer is no JSON object.","upstream":{"status":200}})");
   }
 }
 
@@ -116,8 +121,9 @@ TEST_CASE("failures of the way to Threads") {
     Failure failure;
     int status;
   };
-  const Case cases[] = {{Failure::kResolve, 502}, {Failure::kConnect, 502}, {Failure::kTls, 502},
-                        {Failure::kBroken, 502},  {Failure::kTooLarge, 502}, {Failure::kTimeout, 504}};
+  const Case cases[] = {{Failure::kResolve, 502},  {Failure::kConnect, 502},
+                        {Failure::kTls, 502},      {Failure::kBroken, 502},
+                        {Failure::kTooLarge, 502}, {Failure::kTimeout, 504}};
   for (const Case& c : cases) {
     const Reply reply = conclude(exchange(), Answer{c.failure, 0, "", 0}, config());
     CAPTURE(reply.body);
@@ -132,7 +138,8 @@ TEST_CASE("failures of the way to Threads") {
 TEST_CASE("no secret, token, code or URL comes back, whatever Threads repeats") {
   for (const std::string message :
        {"bad CANARY-APP-SECRET!", "CANARY-CODECANARY-CODE", "(CANARY-CLIENT+SECRET)",
-        "x=CANARY-CLIENT%2BSECRET", "see https://graph.example/access_token?access_token=CANARY-CODE",
+        "x=CANARY-CLIENT%2BSECRET",
+        "see https://graph.example/access_token?access_token=CANARY-CODE",
         "at graph.example/v1.0/me?access_token=CANARY-OTHER.", "\\u0043ANARY-META-SECRET"}) {
     CAPTURE(message);
     const std::string text(message);
@@ -178,16 +185,19 @@ TEST_CASE("hints say what to do about the mistakes that people make") {
       {Step::kCodeExchange,
        R"({"error_message":"The user has not accepted the invite to test the app","error_code":1349245,"error_type":"x"})",
        "Website permissions"},
-      {Step::kLongLived, R"({"error":{"message":"Session key invalid or no longer valid","code":452}})",
+      {Step::kLongLived,
+       R"({"error":{"message":"Session key invalid or no longer valid","code":452}})",
        "Refresh it instead"},
       {Step::kRefresh, R"({"error":{"message":"Unsupported request","code":100}})", "24 hours"},
       {Step::kRefresh,
        R"({"error":{"message":"Error validating access token: Session has expired","code":190,"error_subcode":463}})",
        "60 days"},
-      {Step::kProfile, R"({"error":{"message":"revoked","code":190,"error_subcode":458}})", "Log in again"},
+      {Step::kProfile, R"({"error":{"message":"revoked","code":190,"error_subcode":458}})",
+       "Log in again"},
       {Step::kProfile, R"({"error":{"message":"Invalid OAuth access token","code":190}})", "whole"},
       {Step::kProfile, R"({"error":{"message":"permission","code":200}})", "permission"},
-      {Step::kProfile, R"({"error":{"message":"Application request limit reached","code":4}})", "Wait"},
+      {Step::kProfile, R"({"error":{"message":"Application request limit reached","code":4}})",
+       "Wait"},
       {Step::kProfile, R"({"error":{"message":"Something unheard of","code":77777}})", ""},
   };
   for (const Case& c : cases) {

@@ -56,17 +56,18 @@ TEST_CASE("every mistake is told at once, each by its variable") {
 }
 
 TEST_CASE("http goes to a loopback address only") {
-  for (const std::string good : {"http://127.0.0.1:9091", "http://127.9.9.9", "http://localhost:80",
-                           "http://[::1]:8080", "https://graph.threads.com", "https://x:8443/y"}) {
+  for (const std::string good :
+       {"http://127.0.0.1:9091", "http://127.9.9.9", "http://localhost:80", "http://[::1]:8080",
+        "https://graph.threads.com", "https://x:8443/y"}) {
     CAPTURE(good);
     CHECK(with("THREADS_API_URL", good).api_url == good);
   }
   for (const std::string bad :
        {"http://graph.threads.net", "http://127.evil.example", "http://localhost.evil.example",
         "http://[::1].evil.example", "http://[::1]evil.example", "http://[::1", "https://[::1]x",
-        "http://127.0.0.1@evil.example", "https://user:pw@graph.threads.net", "http://[::2]", "https://",
-        "graph.threads.net", "file:///etc/passwd", "https://x y", "https://x/?a=b", "https://x#y",
-        "HTTP://127.0.0.1", "https://x\r\nEvil: 1"}) {
+        "http://127.0.0.1@evil.example", "https://user:pw@graph.threads.net", "http://[::2]",
+        "https://", "graph.threads.net", "file:///etc/passwd", "https://x y", "https://x/?a=b",
+        "https://x#y", "HTTP://127.0.0.1", "https://x\r\nEvil: 1"}) {
     CAPTURE(bad);
     CHECK(refuses("THREADS_API_URL", bad));
   }

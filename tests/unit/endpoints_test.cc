@@ -57,8 +57,9 @@ const std::string kGood = R"({"code":"AQB","redirect_uri":"https://a/auth"})";
 TEST_CASE("local endpoints") {
   CHECK(reply_to(get("/")).body == R"({"Hello":"World"})");
   CHECK(reply_to(get("/healthz")).status == 200);
-  CHECK(reply_to(get("/config")).body ==
-        R"({"app_id":"42","auth_url":"https://auth.example/authorize","scope":"threads_basic","sandbox":false})");
+  CHECK(
+      reply_to(get("/config")).body ==
+      R"({"app_id":"42","auth_url":"https://auth.example/authorize","scope":"threads_basic","sandbox":false})");
   Request head = get("/config");
   head.method = "HEAD";
   CHECK(reply_to(head).status == 200);
@@ -77,17 +78,19 @@ TEST_CASE("the code exchange") {
 
 TEST_CASE("#_ at the end of a code is not part of it") {
   CHECK(exchange_for(post(R"({"code":"AQB#_","redirect_uri":"x"})")).credential.reveal() == "AQB");
-  CHECK(exchange_for(post(R"({"code":"#_AQB","redirect_uri":"x"})")).credential.reveal() == "#_AQB");
+  CHECK(exchange_for(post(R"({"code":"#_AQB","redirect_uri":"x"})")).credential.reveal() ==
+        "#_AQB");
 }
 
 TEST_CASE("content types") {
-  for (const std::string good : {"application/json", "application/json; charset=utf-8", "Application/JSON",
-                           " application/json ;x"}) {
+  for (const std::string good : {"application/json", "application/json; charset=utf-8",
+                                 "Application/JSON", " application/json ;x"}) {
     CAPTURE(good);
     exchange_for(post(kGood, good));
   }
-  for (const std::string bad : {"", "text/plain", "application/x-www-form-urlencoded", "application/jsonx",
-                          "application/merge-patch+json", "text/plain; application/json"}) {
+  for (const std::string bad :
+       {"", "text/plain", "application/x-www-form-urlencoded", "application/jsonx",
+        "application/merge-patch+json", "text/plain; application/json"}) {
     CAPTURE(bad);
     CHECK(reply_to(post(kGood, bad)).status == 415);
   }
@@ -127,7 +130,8 @@ TEST_CASE("422: not JSON") {
   CHECK(reply.status == 422);
   CHECK(reply.body.starts_with(
       R"({"detail":[{"type":"json_invalid","loc":["body",9],"msg":"JSON decode error","input":{},"ctx":{"error":")"));
-  for (const std::string bad : {"", "code=1", "{", "{\"code\":\"\\ud800\",\"redirect_uri\":\"x\"}"}) {
+  for (const std::string bad :
+       {"", "code=1", "{", "{\"code\":\"\\ud800\",\"redirect_uri\":\"x\"}"}) {
     CAPTURE(bad);
     CHECK(reply_to(post(bad)).status == 422);
   }
@@ -170,7 +174,8 @@ TEST_CASE("lengths of body and query") {
 
   const std::string prefix = "access_token=";
   exchange_for(get("/me", prefix + std::string(kMaxQuery - prefix.size(), 'x')));
-  CHECK(reply_to(get("/me", prefix + std::string(kMaxQuery - prefix.size() + 1, 'x'))).status == 414);
+  CHECK(reply_to(get("/me", prefix + std::string(kMaxQuery - prefix.size() + 1, 'x'))).status ==
+        414);
 }
 
 TEST_CASE("a body that is no UTF-8 is 400") {
@@ -201,10 +206,10 @@ TEST_CASE("404 and 405") {
     const char* path;
     const char* allow;
   };
-  const Case cases[] = {{"GET", "/access-token", "POST"},      {"HEAD", "/access-token", "POST"},
-                        {"POST", "/me", "GET, HEAD"},          {"OPTIONS", "/access-token", "POST"},
-                        {"PUT", "/config", "GET, HEAD"},       {"DELETE", "/", "GET, HEAD"},
-                        {"get", "/config", "GET, HEAD"},       {"", "/config", "GET, HEAD"}};
+  const Case cases[] = {{"GET", "/access-token", "POST"}, {"HEAD", "/access-token", "POST"},
+                        {"POST", "/me", "GET, HEAD"},     {"OPTIONS", "/access-token", "POST"},
+                        {"PUT", "/config", "GET, HEAD"},  {"DELETE", "/", "GET, HEAD"},
+                        {"get", "/config", "GET, HEAD"},  {"", "/config", "GET, HEAD"}};
   for (const Case& c : cases) {
     CAPTURE(c.method);
     CAPTURE(c.path);
@@ -226,7 +231,8 @@ TEST_CASE("what each token endpoint asks of Threads") {
   };
   const Case cases[] = {
       {"/long-lived-access-token",
-       "https://graph.example/access_token?grant_type=th_exchange_token&client_secret=CLIENT-SECRET&"
+       "https://graph.example/"
+       "access_token?grant_type=th_exchange_token&client_secret=CLIENT-SECRET&"
        "access_token=T%2B1",
        Step::kLongLived},
       {"/refresh-access-token",
@@ -234,11 +240,13 @@ TEST_CASE("what each token endpoint asks of Threads") {
        Step::kRefresh},
       {"/me",
        "https://graph.example/v1.0/"
-       "me?fields=id%2Cusername%2Cname%2Cthreads_profile_picture_url%2Cthreads_biography%2Cis_verified&"
+       "me?fields=id%2Cusername%2Cname%2Cthreads_profile_picture_url%2Cthreads_biography%2Cis_"
+       "verified&"
        "access_token=T%2B1",
        Step::kProfile},
       {"/debug-token",
-       "https://graph.example/v1.0/debug_token?input_token=T%2B1&access_token=T%2B1", Step::kInspect},
+       "https://graph.example/v1.0/debug_token?input_token=T%2B1&access_token=T%2B1",
+       Step::kInspect},
   };
   for (const Case& c : cases) {
     CAPTURE(c.path);
@@ -272,8 +280,9 @@ TEST_CASE("a token that is missing, repeated or undecodable") {
     request.authorization = authorization;
     CHECK(reply_to(request).body == missing);
   }
-  CHECK(reply_to(get("/me", "access_token=a&access_token=b")).body ==
-        R"({"detail":[{"type":"value_error","loc":["query","access_token"],"msg":"Value error, given more than once"}]})");
+  CHECK(
+      reply_to(get("/me", "access_token=a&access_token=b")).body ==
+      R"({"detail":[{"type":"value_error","loc":["query","access_token"],"msg":"Value error, given more than once"}]})");
   for (const std::string query : {"access_token=%zz", "access_token=%ff", "access_token=a&x=%"}) {
     CAPTURE(query);
     CHECK(reply_to(get("/me", query)).status == 400);

@@ -1,4 +1,5 @@
-// The .env format: python-dotenv's cases, without interpolation and with errors instead of warnings.
+// The .env format: python-dotenv's cases, without interpolation and with errors instead of
+// warnings.
 #include "core/env_file.h"
 
 #include <doctest/doctest.h>
@@ -52,7 +53,9 @@ TEST_CASE("parse_env_file follows python-dotenv") {
       {"a=$b${c}", {{"a", "$b${c}"}}},
       {"a=\"$b\"", {{"a", "$b"}}},
       {"a=\u00e9\u20ac", {{"a", "\u00e9\u20ac"}}},
-      {"\xEF\xBB\xBF" "a=b", {{"a", "b"}}},
+      {"\xEF\xBB\xBF"
+       "a=b",
+       {{"a", "b"}}},
   };
   for (const Case& c : cases) {
     CAPTURE(c.text);
@@ -68,10 +71,18 @@ TEST_CASE("a bad line is an error with its number") {
     std::size_t line;
   };
   const Bad cases[] = {
-      {"a b", 1},          {"a=b\nc d\ne=f", 2}, {"=b", 1},
-      {"a='b", 1},         {"a=\"b", 1},         {"\n\na='b'c", 3},
-      {"a='x\ny'\nb c", 3}, {"a=1\r\nb=2\r\nc d", 3}, {"a=\"b\" c", 1},
-      {"'a=b", 1},         {"''=b", 1},          {"a=b\n'c", 2},
+      {"a b", 1},
+      {"a=b\nc d\ne=f", 2},
+      {"=b", 1},
+      {"a='b", 1},
+      {"a=\"b", 1},
+      {"\n\na='b'c", 3},
+      {"a='x\ny'\nb c", 3},
+      {"a=1\r\nb=2\r\nc d", 3},
+      {"a=\"b\" c", 1},
+      {"'a=b", 1},
+      {"''=b", 1},
+      {"a=b\n'c", 2},
   };
   for (const Bad& c : cases) {
     CAPTURE(c.text);

@@ -8,9 +8,8 @@
 TEST_CASE("parse_form decodes, keeps order and repetitions") {
   const auto fields = parse_form("a=1&b=x+y%20z&a=2&empty=&bare&=nameless&&%C3%A9=%e2%82%ac");
   REQUIRE(fields.has_value());
-  const Fields expected = {{"a", "1"},     {"b", "x y z"},     {"a", "2"},
-                           {"empty", ""},  {"bare", ""},       {"", "nameless"},
-                           {"\u00e9", "\u20ac"}};
+  const Fields expected = {{"a", "1"},   {"b", "x y z"},   {"a", "2"},          {"empty", ""},
+                           {"bare", ""}, {"", "nameless"}, {"\u00e9", "\u20ac"}};
   CHECK(*fields == expected);
   CHECK(count_field(*fields, "a") == 2);
   CHECK(*find_field(*fields, "a") == "1");
@@ -22,7 +21,7 @@ TEST_CASE("parse_form decodes, keeps order and repetitions") {
 
 TEST_CASE("parse_form refuses bad percent signs and bytes that are no UTF-8") {
   for (const std::string text : {"a=%", "a=%4", "a=%zz", "a=%4g", "a=100%", "%=1", "a=%ff", "a=%C3",
-                           "a=%ED%A0%80", "a=\xff", "ok=1&a=%"}) {
+                                 "a=%ED%A0%80", "a=\xff", "ok=1&a=%"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_form(text).has_value());
   }
@@ -40,13 +39,14 @@ TEST_CASE("build_form encodes all but unreserved characters, and parse_form read
 
 TEST_CASE("is_utf8 follows RFC 3629") {
   for (const std::string good : {"", "plain", "\u00e9", "\u20ac", "\U0001F600", "\xED\x9F\xBF",
-                           "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+                                 "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     CAPTURE(good);
     CHECK(is_utf8(good));
   }
-  for (const std::string bad : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xED\xA0\x80",
-                          "\xF0\x80\x80\xAF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3",
-                          "\xE2\x82", "\xF0\x9F\x98", "a\xC3z", "\xE2\x28\xA1"}) {
+  for (const std::string bad :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xED\xA0\x80",
+        "\xF0\x80\x80\xAF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE2\x82",
+        "\xF0\x9F\x98", "a\xC3z", "\xE2\x28\xA1"}) {
     CAPTURE(bad);
     CHECK_FALSE(is_utf8(bad));
   }

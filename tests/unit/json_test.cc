@@ -9,21 +9,44 @@ namespace {
 bool is_json(std::string_view text) {
   return std::holds_alternative<rapidjson::Document>(parse_json(text));
 }
-std::string nested(std::size_t depth) {
-  return std::string(depth, '[') + std::string(depth, ']');
-}
+std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 }  // namespace
 
 TEST_CASE("parse_json takes one JSON value and nothing else") {
   for (const std::string good : {"{}", "[]", "null", "\"x\"", "1", " {\"a\" : [1, 2.5e3, true]} \n",
-                           "{\"\\ud83d\\ude00\":1}", "\"\\u0000\""}) {
+                                 "{\"\\ud83d\\ude00\":1}", "\"\\u0000\""}) {
     CAPTURE(good);
     CHECK(is_json(good));
   }
-  for (const std::string bad : {"", " ", "{", "}", "{}{}", "{} x", "{\"a\":}", "{'a':1}", "{\"a\":1,}", "[1,]",
-                          "nul", "01", "+1", ".5", "1.", "NaN", "Infinity", "\"", "\"\n\"", "\"\\x\"",
-                          "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\xff\"",
-                          "\"\xC3\"", "\xEF\xBB\xBF{}", "/**/{}", "{\"a\":1 \"b\":2}"}) {
+  for (const std::string bad : {"",
+                                " ",
+                                "{",
+                                "}",
+                                "{}{}",
+                                "{} x",
+                                "{\"a\":}",
+                                "{'a':1}",
+                                "{\"a\":1,}",
+                                "[1,]",
+                                "nul",
+                                "01",
+                                "+1",
+                                ".5",
+                                "1.",
+                                "NaN",
+                                "Infinity",
+                                "\"",
+                                "\"\n\"",
+                                "\"\\x\"",
+                                "\"\\u12\"",
+                                "\"\\ud800\"",
+                                "\"\\udc00\"",
+                                "\"\\ud800\\u0041\"",
+                                "\"\xff\"",
+                                "\"\xC3\"",
+                                "\xEF\xBB\xBF{}",
+                                "/**/{}",
+                                "{\"a\":1 \"b\":2}"}) {
     CAPTURE(bad);
     CHECK_FALSE(is_json(bad));
   }
@@ -59,8 +82,8 @@ TEST_CASE("members and texts keep their NULs; quote_json gives valid JSON") {
 TEST_CASE("surrogates come in pairs or not at all") {
   CHECK(is_json("\"\\ud83d\\ude00\""));
   CHECK(is_json("\"\\\\udc00\""));
-  for (const std::string bad : {"\"\\udc00\\ud800\"", "\"x\\uDFFF\"", "\"\\ud83d\\ude00\\ude00\"", "\"\\ud83d\\\\\"",
-                                "\"\\ud83d\"", "\"\\ud83dxxxxxxx\""}) {
+  for (const std::string bad : {"\"\\udc00\\ud800\"", "\"x\\uDFFF\"", "\"\\ud83d\\ude00\\ude00\"",
+                                "\"\\ud83d\\\\\"", "\"\\ud83d\"", "\"\\ud83dxxxxxxx\""}) {
     CAPTURE(bad);
     CHECK_FALSE(is_json(bad));
   }

@@ -28,10 +28,18 @@ TEST_CASE("options with their values, in both spellings") {
 }
 
 TEST_CASE("mistakes are told by the option's name") {
-  const std::vector<std::vector<const char*>> cases = {
-      {"--nope"},          {"x"},           {"--listen"},           {"--listen="},
-      {"--workers", "0"},  {"--workers", "65"}, {"--workers", "two"}, {"--workers", "1x"},
-      {"--socket-mode", "8"}, {"--socket-mode", "01000"}, {"--env-file"}, {"--max-in-flight", "0"}};
+  const std::vector<std::vector<const char*>> cases = {{"--nope"},
+                                                       {"x"},
+                                                       {"--listen"},
+                                                       {"--listen="},
+                                                       {"--workers", "0"},
+                                                       {"--workers", "65"},
+                                                       {"--workers", "two"},
+                                                       {"--workers", "1x"},
+                                                       {"--socket-mode", "8"},
+                                                       {"--socket-mode", "01000"},
+                                                       {"--env-file"},
+                                                       {"--max-in-flight", "0"}};
   for (const auto& arguments : cases) {
     CAPTURE(arguments.front());
     const auto parsed = parse(arguments);

@@ -9,7 +9,8 @@
 
 namespace {
 
-std::string record(int type, const std::string& content, int id = 1, int padding = 0, int version = 1) {
+std::string record(int type, const std::string& content, int id = 1, int padding = 0,
+                   int version = 1) {
   std::string out;
   for (const std::size_t byte :
        {static_cast<std::size_t>(version), static_cast<std::size_t>(type),
@@ -115,10 +116,12 @@ TEST_CASE("a request over a limit is told at once, and where it is over") {
   };
   CHECK(gate(to_body + only_header(5, kMaxBody)) == Gate::kIncomplete);
   CHECK(gate(to_body + only_header(5, kMaxBody + 1)) == Gate::kBodyTooLong);
-  CHECK(gate(to_body + record(5, std::string(kMaxBody, 'x')) + only_header(5, 1)) == Gate::kBodyTooLong);
+  CHECK(gate(to_body + record(5, std::string(kMaxBody, 'x')) + only_header(5, 1)) ==
+        Gate::kBodyTooLong);
   CHECK(gate(begin() + only_header(4, kMaxParams)) == Gate::kIncomplete);
   CHECK(gate(begin() + only_header(4, kMaxParams + 1)) == Gate::kParamsTooLong);
-  CHECK(inspect(begin(1, 1, 7) + record(4, "", 7) + record(5, std::string(60'000, 'x'), 7)).request_id == 7);
+  CHECK(inspect(begin(1, 1, 7) + record(4, "", 7) + record(5, std::string(60'000, 'x'), 7))
+            .request_id == 7);
 
   std::string slivers = begin();
   while (slivers.size() < kMaxRequest) slivers += record(4, std::string(1, '\0'), 1, 255);

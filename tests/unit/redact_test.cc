@@ -10,7 +10,9 @@ namespace {
 const std::string kSecret = "AQBx/top +secret=&%-1";
 const std::string kApi = "https://graph.threads.net";
 
-std::string clean(const std::string& text) { return redact(text, {kSecret, "0123456789abcdef"}, kApi); }
+std::string clean(const std::string& text) {
+  return redact(text, {kSecret, "0123456789abcdef"}, kApi);
+}
 
 }  // namespace
 
@@ -18,9 +20,9 @@ TEST_CASE("a secret goes, however it is encoded") {
   const char* const spellings[] = {
       "AQBx/top +secret=&%-1",
       "AQBx%2Ftop%20%2Bsecret%3D%26%25-1",
-      "AQBx%2ftop%20%2bsecret%3d%26%25-1",          // lower case
-      "AQBx%2Ftop+%2Bsecret%3D%26%25-1",            // a form
-      "%41QB%78/top %2Bsecret=&%25-1",              // some of it
+      "AQBx%2ftop%20%2bsecret%3d%26%25-1",              // lower case
+      "AQBx%2Ftop+%2Bsecret%3D%26%25-1",                // a form
+      "%41QB%78/top %2Bsecret=&%25-1",                  // some of it
       "AQBx%252Ftop%2520%252Bsecret%253D%2526%2525-1",  // twice
       "AQBx%25252ftop%252520%25252bsecret%25253d%252526%252525-1",
   };
@@ -33,7 +35,8 @@ TEST_CASE("a secret goes, however it is encoded") {
 }
 
 TEST_CASE("what is no secret stays") {
-  for (const std::string text : {"", "%", "%4", "AQBx/top", "100% sure", "AQBx%2ftop%20%2bsecret%3d%26%25-2"}) {
+  for (const std::string text :
+       {"", "%", "%4", "AQBx/top", "100% sure", "AQBx%2ftop%20%2bsecret%3d%26%25-2"}) {
     CAPTURE(text);
     CHECK(clean(text) == text);
   }
@@ -45,14 +48,15 @@ TEST_CASE("the longest secret first, and short ones are left alone") {
 }
 
 TEST_CASE("an address below the API's goes whole, in any case and encoded") {
-  for (const std::string url : {
-           "https://graph.threads.net/me?a=b", "graph.threads.net/me", "HTTPS://Graph.Threads.NET/me",
-           "https%3A%2F%2Fgraph.threads.net%2Fme"}) {
+  for (const std::string url :
+       {"https://graph.threads.net/me?a=b", "graph.threads.net/me", "HTTPS://Graph.Threads.NET/me",
+        "https%3A%2F%2Fgraph.threads.net%2Fme"}) {
     CAPTURE(url);
     CHECK(clean("In " + url + " here") == "In [redacted] here");
     CHECK(clean("In \"" + url + "\" here") == "In \"[redacted]\" here");
   }
-  CHECK(redact("In https%3A%2F%2F[::1]%3a8080%2Fx here", {}, "http://[::1]:8080") == "In [redacted] here");
+  CHECK(redact("In https%3A%2F%2F[::1]%3a8080%2Fx here", {}, "http://[::1]:8080") ==
+        "In [redacted] here");
 }
 
 TEST_CASE("a long text is no burden") {

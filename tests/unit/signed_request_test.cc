@@ -1,5 +1,6 @@
 // Meta's signed_request and the callbacks around it. The signatures below were made with
-// `printf %s ENCODED_PAYLOAD | openssl dgst -sha256 -hmac app-secret`, not with the code under test.
+// `printf %s ENCODED_PAYLOAD | openssl dgst -sha256 -hmac app-secret`, not with the code under
+// test.
 #include "threads/signed_request.h"
 
 #include <doctest/doctest.h>
@@ -24,14 +25,11 @@ const std::string kNumber =
 const std::string kOtherAlgorithm =
     "gdLQpjub75DGG__VHFjYXeRAWc8_RKvvAIwk0rr-N1s.eyJhbGdvcml0aG0iOiJub25lIiwidXNlcl9pZCI6"
     "IjEifQ";
-const std::string kNoAlgorithm =
-    "K6tQDMlgbntfDABB-Nw9fJQqb-bVF3FomyQprrL7EEE.eyJ1c2VyX2lkIjoiMSJ9";
+const std::string kNoAlgorithm = "K6tQDMlgbntfDABB-Nw9fJQqb-bVF3FomyQprrL7EEE.eyJ1c2VyX2lkIjoiMSJ9";
 const std::string kNoUser =
     "b3UJ9u-fATuFaU_Cmmktja0cpZFjzP25YoXYo55_1GM.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiJ9";
-const std::string kNoObject =
-    "PN-EuJqT7m3qd-WKCkdoOSNJ95nc8M0bhz9wpkdSeUA.W10";
-const std::string kNoJson =
-    "5tghbMzuTkIhWVwZh9_1DNZQCvb9P-pCIXhF9sYs2YM.ew";
+const std::string kNoObject = "PN-EuJqT7m3qd-WKCkdoOSNJ95nc8M0bhz9wpkdSeUA.W10";
+const std::string kNoJson = "5tghbMzuTkIhWVwZh9_1DNZQCvb9P-pCIXhF9sYs2YM.ew";
 
 Config config() {
   Config c;
@@ -72,8 +70,8 @@ TEST_CASE("base64url, padded and unpadded, and nothing else") {
   CHECK(decode_base64url("Zm8=") == "fo");
   CHECK(decode_base64url("Zm9v") == "foo");
   CHECK(decode_base64url("-_-_") == "\xfb\xff\xbf");
-  for (const std::string bad : {"Z", "Zg=", "Zg===", "Zm9v=", "=", "==", "Zm8==", "Z m8", "Zm9v\n", "+/+/", "Zh",
-                                "Zm9", "Z=g=", "Zm9vZ"}) {
+  for (const std::string bad : {"Z", "Zg=", "Zg===", "Zm9v=", "=", "==", "Zm8==", "Z m8", "Zm9v\n",
+                                "+/+/", "Zh", "Zm9", "Z=g=", "Zm9vZ"}) {
     CAPTURE(bad);
     CHECK_FALSE(decode_base64url(bad).has_value());
   }
@@ -122,9 +120,9 @@ TEST_CASE("POST /deauthorize") {
   CHECK(post("/deauthorize", signed_form(kText)).status == 200);
   CHECK(post("/deauthorize", signed_form(kText)).body == "{}");
   CHECK(post("/deauthorize", signed_form(kPadded)).status == 200);
-  for (const std::string& body : {std::string(), std::string("x=y"), signed_form("x"),
-                                  signed_form(kText) + "&" + signed_form(kText),
-                                  std::string("signed_request=%zz")}) {
+  for (const std::string& body :
+       {std::string(), std::string("x=y"), signed_form("x"),
+        signed_form(kText) + "&" + signed_form(kText), std::string("signed_request=%zz")}) {
     CAPTURE(body);
     CHECK(post("/deauthorize", body).status == 400);
   }
@@ -154,7 +152,9 @@ TEST_CASE("POST /data-deletion gives the status page's address, and that page is
   }
 }
 
-TEST_CASE("the status page's address is the configured one where there is one, and never a made-up host") {
+TEST_CASE(
+    "the status page's address is the configured one where there is one, and never a made-up "
+    "host") {
   Config c = config();
   c.redirect_uris = {"https://login.example.org/auth/callback"};
   CHECK(post("/data-deletion", signed_form(kText), "application/x-www-form-urlencoded", c)
@@ -167,6 +167,7 @@ TEST_CASE("the status page's address is the configured one where there is one, a
   for (const std::string host : {"", "evil.example/x", "a b", "x@y", "a\r\nb"}) {
     CAPTURE(host);
     request.host = host;
-    CHECK(std::get<Reply>(route(request, config())).body.starts_with("{\"url\":\"http://localhost/"));
+    CHECK(
+        std::get<Reply>(route(request, config())).body.starts_with("{\"url\":\"http://localhost/"));
   }
 }
