@@ -6,6 +6,7 @@ CXXFLAGS ?= -O2 -g
 BUILD    ?= build
 PORT     ?= 8080
 PREFIX   ?= /usr/local
+FUZZ_SECONDS ?= 60
 # For `make SANITIZE=address,undefined BUILD=build/asan …`.
 SANITIZE ?=
 
@@ -14,10 +15,8 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wol
 # Control-flow protection is not there for every processor.
 HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
            $(shell $(CXX) -fcf-protection -E -x c++ /dev/null >/dev/null 2>&1 && echo -fcf-protection)
-# Sanitizers do their own checking; they see through neither fortified calls nor RapidJSON 1.1, whose
-# stacks begin at a null pointer plus an offset.
 CHECKED  = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
-           $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=pointer-overflow)
+           $(if $(findstring clang,$(CXX)),-fsanitize-ignorelist=tests/fuzz/sanitizer.ignorelist)
 
 cxxflags = -std=c++20 -pthread $(WARNINGS) $(if $(SANITIZE),$(CHECKED),$(CXXFLAGS) $(HARDEN)) \
            -Isrc -I$(BUILD) -DVERSION='"$(VERSION)"' $(CPPFLAGS)
@@ -33,11 +32,12 @@ core     = $(wildcard src/core/*.cc src/threads/*.cc)
 shells   = $(wildcard src/shell/*.cc)
 sandbox  = $(filter-out %/main.cc,$(wildcard src/sandbox/*.cc))
 units    = $(wildcard tests/unit/*.cc)
+fuzzers  = $(patsubst tests/fuzz/%_fuzzer.cc,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzzer.cc))
 objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
 
 .DELETE_ON_ERROR:
-.PHONY: all run test bench fuzz lint format install clean help
+.PHONY: all run test bench fuzz lint format install clean help seeds
 
 all: ## build both programs into build/
 	@deploy/need build
@@ -52,8 +52,22 @@ test: ## all tests; SUITE="unit page integration ..." runs some
 	@deploy/need test
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests
 	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/asan SANITIZE=address,undefined \
-	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests
+	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests seeds
 	@tests/run $(SUITE)
+
+bench: ## measure the program beside nginx, libcurl, PHP-FPM and Node
+	@deploy/need build run bench
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
+	@tests/bench/run
+
+fuzz: ## fuzz each target for FUZZ_SECONDS=60
+	@deploy/need fuzz
+	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/libfuzzer CXX=clang++ \
+	  SANITIZE=fuzzer-no-link,address,undefined seeds
+	@tests/fuzz/run $(FUZZ_SECONDS) $(BUILD)/libfuzzer
+
+lint: ## formatting, layers, analysers
+	@BUILD=$(BUILD) tests/lint
 
 install: $(programs) ## install below PREFIX=/usr/local (and DESTDIR)
 	install -D -m 755 $(BUILD)/threads-oauth.fcgi $(DESTDIR)$(PREFIX)/lib/threads-oauth/threads-oauth.fcgi
@@ -86,10 +100,21 @@ $(BUILD)/causes.inc: www/causes.json
 	$(quiet){ printf 'R"causes('; cat $<; printf ')causes"\n'; } >$@
 $(BUILD)/src/threads/causes.o: $(BUILD)/causes.inc
 
+# Fuzz targets: by libFuzzer where it is compiled in, else with a main that replays the seeds.
+fuzz_main  = $(if $(findstring fuzzer,$(SANITIZE)),,tests/fuzz/replay.cc)
+fuzz_shell = src/shell/record_gate.cc src/shell/fastcgi.cc
+seeds: $(fuzzers)
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzzer.o \
+    $(call objects,tests/fuzz/check.cc tests/fuzz/records.cc $(fuzz_main) $(core) $(fuzz_shell))
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CXX) $(ldflags) $(if $(fuzz_main),,-fsanitize=fuzzer) -o $@ $^ $(libs)
+
 $(BUILD)/%.o: %.cc Makefile
 	$(call say,CXX,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CXX) $(cxxflags) -MMD -MP -c -o $@ $<
 
 # What each object was made from, as the compiler saw it.
--include $(patsubst %.o,%.d,$(call objects,src/main.cc src/sandbox/main.cc $(core) $(shells) $(sandbox) $(units)))
+-include $(patsubst %.o,%.d,$(call objects,src/main.cc src/sandbox/main.cc $(core) $(shells) $(sandbox) $(units) \
+  $(wildcard tests/fuzz/*.cc)))

@@ -32,18 +32,19 @@ std::optional<std::string> decode(std::string_view text) {
   return out;
 }
 
+bool is_unreserved(char c) {  // RFC 3986 §2.3
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
 void append_encoded(std::string& out, std::string_view value) {
-  constexpr std::string_view kUnreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   constexpr std::string_view kHex = "0123456789ABCDEF";
   for (const char c : value) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
+    if (is_unreserved(c)) {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
+      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
     }
   }
 }

@@ -1,9 +1,8 @@
-// The page on which a person allows or denies what an app asks for, and HTML escaping. What may be
-// asked for, and what comes of the answer, is the sandbox's.
+// The page on which a person allows or denies what an app asks for, or rehearses one of the
+// window's own errors. What may be asked for, and what comes of the answer, is the sandbox's.
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/form.h"
@@ -18,10 +17,6 @@ struct Consent {
   Fields request;           // posted back unchanged with the decision
 };
 
-// The page with the headers it needs. Its form posts `request` and decision=allow|deny to
-// "authorize", relative to the page.
+// The page with the headers it needs. Its form posts `request` and `decision` to "authorize",
+// relative to the page: allow, deny, or a window error's decision.
 Reply consent_page(const Consent& consent);
-
-// The text with what HTML gives a meaning written as references: for content and for quoted
-// attribute values.
-std::string escape_html(std::string_view text);

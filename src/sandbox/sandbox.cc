@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "sandbox/consent_page.h"
+#include "sandbox/window_errors.h"
 
 namespace {
 
@@ -53,14 +54,22 @@ Reply code_not_found() {
 
 // The window's own errors: JSON shown to the person, nothing goes back to the app.
 Reply window_error(std::string_view message, int code) {
-  return json_body(400, "{\"error_message\":" + quote_json(message) +
-                            ",\"error_code\":" + std::to_string(code) + "}");
+  std::string body = "{\"error_message\":" + quote_json(message);
+  if (code != 0) body += ",\"error_code\":" + std::to_string(code);
+  return json_body(400, body + "}");
+}
+
+Reply window_error(int code) {
+  const auto errors = window_errors();
+  const auto error =
+      std::find_if(errors.begin(), errors.end(), [&](const auto& e) { return e.code == code; });
+  return window_error(error->message, error->code);
 }
 
 // The value of a field, empty if it is missing: no rule here tells the two apart.
 std::string_view value_of(const Fields& fields, std::string_view name) {
   const std::string* value = find_field(fields, name);
-  return value ? std::string_view(*value) : std::string_view();
+  return value != nullptr ? std::string_view(*value) : std::string_view();
 }
 
 // Items between commas or spaces, none twice, in the order of the text.
@@ -144,25 +153,18 @@ struct Authorization {
 std::variant<Authorization, Reply> read_authorization(const Fields& fields,
                                                       const SandboxConfig& config) {
   const std::string_view client_id = value_of(fields, "client_id");
-  if (client_id.empty()) return window_error("No app ID was provided in the request.", 4476002);
-  if (client_id != config.app_id) return window_error("No application data was given", 1349026);
+  if (client_id.empty()) return window_error(kNoAppId);
+  if (client_id != config.app_id) return window_error(kWrongAppId);
 
   const std::string redirect_uri(value_of(fields, "redirect_uri"));
   const auto address = parse_web_address(redirect_uri);
   // A rehearsal may come back to this machine without TLS; the real window never does.
   if (address && !address->https && !is_this_machine(address->host)) {
-    return window_error(
-        "Insecure Login Blocked: You can't get an access token or log in to this app from an "
-        "insecure page. Try re-loading the page as https://",
-        1349187);
+    return window_error(kRedirectInsecure);
   }
   if (!address ||
       (!config.redirect_uris.empty() && !contains(config.redirect_uris, redirect_uri))) {
-    return window_error(
-        "URL Blocked: This redirect failed because the redirect URI is not whitelisted in the "
-        "app's Client OAuth Settings. Make sure Client and Web OAuth Login are on and add all your "
-        "app domains as Valid OAuth Redirect URIs.",
-        1349168);
+    return window_error(kRedirectNotRegistered);
   }
 
   if (value_of(fields, "response_type") != "code") {
@@ -173,6 +175,30 @@ std::variant<Authorization, Reply> read_authorization(const Fields& fields,
     return window_error("Invalid scope: threads_basic is required.", 100);
   }
   return Authorization{redirect_uri, std::move(scopes)};
+}
+
+// Seconds of a duration such as "59d", "1h" or "90s"; nothing for what is none. Ten years are
+// enough.
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  constexpr std::size_t kMaxDigits = 9;
+  if (text.size() < 2 || text.size() > kMaxDigits + 1) return std::nullopt;
+  const char letter = text.back();
+  const std::int64_t unit = letter == 'd' ? kDay : letter == 'h' ? kHour : letter == 's' ? 1 : 0;
+  text.remove_suffix(1);
+  if (unit == 0 || text.find_first_not_of("0123456789") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::int64_t seconds = std::stoll(std::string(text)) * unit;
+  if (seconds > kMaxPassed) return std::nullopt;
+  return seconds;
+}
+
+Reply redirect(std::string location) {
+  Reply reply;
+  reply.status = 302;
+  reply.content_type = "text/plain; charset=utf-8";
+  reply.headers.emplace_back("Location", std::move(location));
+  return reply;
 }
 
 // Forgets what `is_over` says is over, and the oldest where one more would be too many.
@@ -195,15 +221,18 @@ Sandbox::Sandbox(SandboxConfig config) : config_(std::move(config)) {}
 
 const std::vector<Sandbox::Endpoint>& Sandbox::endpoints() {
   static const std::vector<Endpoint> table = {
-      {"GET", "/oauth/authorize", &Sandbox::show_window},
-      {"POST", "/oauth/authorize", &Sandbox::decide},
-      {"POST", "/oauth/access_token", &Sandbox::exchange_code},
-      {"GET", "/oauth/access_token", &Sandbox::app_token},
-      {"GET", "/access_token", &Sandbox::long_lived_token},
-      {"GET", "/refresh_access_token", &Sandbox::refreshed_token},
-      {"GET", "/me", &Sandbox::me},
-      {"GET", "/v1.0/me", &Sandbox::me},
-      {"GET", "/v1.0/debug_token", &Sandbox::debug_token},
+      {"GET", "/oauth/authorize", &Sandbox::show_window, false},
+      {"POST", "/oauth/authorize", &Sandbox::decide, false},
+      {"POST", "/oauth/access_token", &Sandbox::exchange_code, true},
+      {"GET", "/oauth/access_token", &Sandbox::app_token, true},
+      {"GET", "/access_token", &Sandbox::long_lived_token, true},
+      {"GET", "/refresh_access_token", &Sandbox::refreshed_token, true},
+      {"GET", "/me", &Sandbox::me, true},
+      {"GET", "/v1.0/me", &Sandbox::me, true},
+      {"GET", "/v1.0/debug_token", &Sandbox::debug_token, true},
+      {"GET", "/sandbox", &Sandbox::show_control, false},
+      {"POST", "/sandbox/clock", &Sandbox::pass_time, false},
+      {"POST", "/sandbox/mode", &Sandbox::choose_mode, false},
   };
   return table;
 }
@@ -215,7 +244,15 @@ std::string_view Sandbox::loggable_path(std::string_view path) {
   return "-";
 }
 
-Reply Sandbox::handle(const Request& request, const Moment& moment) {
+bool Sandbox::is_late(std::string_view path) const {
+  return mode_ == Mode::kSlow &&
+         std::any_of(endpoints().begin(), endpoints().end(), [&](const Endpoint& endpoint) {
+           return endpoint.api && endpoint.path == path;
+         });
+}
+
+Reply Sandbox::handle(const Request& request, const Moment& real) {
+  const Moment moment{real.now + passed_, real.random};
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   const Endpoint* endpoint = nullptr;
   std::string allow;
@@ -230,7 +267,7 @@ Reply Sandbox::handle(const Request& request, const Moment& moment) {
     reply.status = 404;
     return reply;
   }
-  if (!endpoint) return method_not_allowed(moment, allow);
+  if (endpoint == nullptr) return method_not_allowed(moment, allow);
 
   // With these limits kMaxCodes and kMaxTokens bound the memory too.
   if (request.body.size() > kMaxBody || request.query.size() > kMaxQuery) {
@@ -243,7 +280,14 @@ Reply Sandbox::handle(const Request& request, const Moment& moment) {
   }
   const auto fields = parse_form(post ? request.body : request.query);
   if (!fields) return graph_error(moment, "The parameters cannot be decoded.", 100);
-  return (this->*endpoint->handler)(*fields, moment);
+  if (endpoint->api && mode_ == Mode::kError) {
+    Reply reply = graph_error(moment, "An unknown error has occurred.", 1);
+    reply.status = 500;
+    return reply;
+  }
+  Reply reply = (this->*endpoint->handler)(*fields, moment);
+  if (endpoint->api && mode_ == Mode::kBroken) reply.body.resize(reply.body.size() / 2);
+  return reply;
 }
 
 Reply Sandbox::show_window(const Fields& fields, const Moment& /*moment*/) {
@@ -272,8 +316,11 @@ Reply Sandbox::decide(const Fields& fields, const Moment& moment) {
   auto& asked = std::get<Authorization>(read);
 
   const std::string_view decision = value_of(fields, "decision");
+  for (const WindowError& error : window_errors()) {
+    if (error.decision == decision) return window_error(error.message, error.code);
+  }
   if (decision != "allow" && decision != "deny") {
-    return window_error("Invalid decision: it must be \"allow\" or \"deny\".", 100);
+    return window_error("Invalid decision: it must be \"allow\", \"deny\" or an error's.", 100);
   }
   std::string location = asked.redirect_uri;
   location += location.find('?') == std::string::npos ? '?' : '&';
@@ -292,12 +339,37 @@ Reply Sandbox::decide(const Fields& fields, const Moment& moment) {
     location += '&' + build_form({{"state", *state}});
   }
   if (decision == "allow") location += "#_";
+  return redirect(std::move(location));
+}
 
-  Reply reply;
-  reply.status = 302;
-  reply.content_type = "text/plain; charset=utf-8";
-  reply.headers.emplace_back("Location", std::move(location));
-  return reply;
+Reply Sandbox::show_control(const Fields& /*fields*/, const Moment& /*moment*/) {
+  return control_page({passed_, mode_});
+}
+
+Reply Sandbox::pass_time(const Fields& fields, const Moment& /*moment*/) {
+  const std::string_view text = value_of(fields, "pass");
+  const auto seconds = text == "none" ? -passed_ : parse_duration(text);
+  if (!seconds || passed_ + *seconds > kMaxPassed) {
+    return detail_reply(400, "pass must be like 59d, 1h or 90s, ten years in all; or none.");
+  }
+  passed_ += *seconds;
+  return redirect("/sandbox");
+}
+
+Reply Sandbox::choose_mode(const Fields& fields, const Moment& /*moment*/) {
+  const std::string_view mode = value_of(fields, "mode");
+  if (mode == "normal") {
+    mode_ = Mode::kNormal;
+  } else if (mode == "slow") {
+    mode_ = Mode::kSlow;
+  } else if (mode == "error") {
+    mode_ = Mode::kError;
+  } else if (mode == "broken") {
+    mode_ = Mode::kBroken;
+  } else {
+    return detail_reply(400, "mode must be normal, slow, error or broken.");
+  }
+  return redirect("/sandbox");
 }
 
 // Compares plainly: there is nothing to guess in a sandbox whose secret is no secret.
@@ -440,29 +512,30 @@ Reply Sandbox::me(const Fields& fields, const Moment& moment) {
 }
 
 // Meta, "Debug Access Token". The access_token must be good; about the input_token the answer
-// tells, good or not.
+// tells, good or not. The times are as the caller's clock has them: that one has not moved, so what
+// has passed here makes them earlier.
 Reply Sandbox::debug_token(const Fields& fields, const Moment& moment) {
   if (auto refusal = refuse_token(fields, moment)) return *refusal;
   if (value_of(fields, "input_token").empty()) {
     return graph_error(moment, "The parameter input_token is required.", 100);
   }
   const Token* token = find_token(fields, "input_token");
-  if (!token) {
+  if (token == nullptr) {
     return json_body(200, R"({"data":{"error":{"code":190,)"
                           R"("message":"Invalid OAuth access token - Cannot parse access token"},)"
                           R"("is_valid":false,"scopes":[]}})");
   }
   const bool valid = moment.now < token->expires;
+  const auto shown = [&](std::int64_t time) { return std::to_string(time - passed_); };
   std::string body = "{\"data\":{\"type\":\"USER\",\"application\":" + quote_json(kApplication);
   if (!valid) {
     body +=
         R"(,"error":{"code":190,"message":"Error validating access token: Session has expired.",)"
         R"("subcode":463})";
   }
-  body += ",\"data_access_expires_at\":" + std::to_string(token->issued + kGrantLifetime) +
-          ",\"expires_at\":" + std::to_string(token->expires) +
-          ",\"is_valid\":" + (valid ? "true" : "false") +
-          ",\"issued_at\":" + std::to_string(token->issued) +
+  body += ",\"data_access_expires_at\":" + shown(token->issued + kGrantLifetime) +
+          ",\"expires_at\":" + shown(token->expires) +
+          ",\"is_valid\":" + (valid ? "true" : "false") + ",\"issued_at\":" + shown(token->issued) +
           ",\"scopes\":" + quote_json_list(token->scopes) + ",\"user_id\":" + quote_json(kUserId) +
           "}}";
   return json_body(200, std::move(body));
@@ -473,7 +546,7 @@ std::optional<Reply> Sandbox::refuse_token(const Fields& fields, const Moment& m
     return graph_error(moment, "An access token is required to request this resource.", 104);
   }
   const Token* token = find_token(fields, "access_token");
-  if (!token) {
+  if (token == nullptr) {
     return graph_error(moment, "Invalid OAuth access token - Cannot parse access token", 190);
   }
   if (token->expires <= moment.now) {

@@ -16,6 +16,7 @@
 #include "core/reply.h"
 #include "core/request.h"
 #include "core/secret.h"
+#include "sandbox/control_page.h"
 
 // The one app that the sandbox knows.
 struct SandboxConfig {
@@ -40,6 +41,8 @@ constexpr std::int64_t kLongLifetime = 60 * kDay;
 constexpr std::int64_t kGrantLifetime = 90 * kDay;  // of the permissions
 constexpr std::int64_t kRefreshableFrom = kDay;     // age of a long-lived token
 
+constexpr std::int64_t kMaxPassed = 3650 * kDay;  // that a person may let pass
+
 // What is remembered at most; beyond it the oldest are forgotten.
 constexpr std::size_t kMaxCodes = 1000;
 constexpr std::size_t kMaxTokens = 2000;
@@ -52,7 +55,11 @@ class Sandbox {
 
   // The reply to one request, whose path is relative to the sandbox's root. Remembers codes and
   // tokens from one request to the next.
-  Reply handle(const Request& request, const Moment& moment);
+  Reply handle(const Request& request, const Moment& real);
+
+  // Whether the reply to this path of the API is to be held back until the program has given up. It
+  // was made at once, as Threads would have: what it used up is used up.
+  [[nodiscard]] bool is_late(std::string_view path) const;
 
   // The path if it is one of the sandbox's, else "-": what a log may show of it.
   static std::string_view loggable_path(std::string_view path);
@@ -81,6 +88,7 @@ class Sandbox {
     std::string_view method;
     std::string_view path;
     Reply (Sandbox::*handler)(const Fields& fields, const Moment& moment);
+    bool api = false;  // of graph.threads.net: a mode can spoil it
   };
   static const std::vector<Endpoint>& endpoints();
 
@@ -96,6 +104,11 @@ class Sandbox {
   Reply me(const Fields& fields, const Moment& moment);
   Reply debug_token(const Fields& fields, const Moment& moment);
 
+  // the rehearsal
+  Reply show_control(const Fields& fields, const Moment& moment);
+  Reply pass_time(const Fields& fields, const Moment& moment);
+  Reply choose_mode(const Fields& fields, const Moment& moment);
+
   // Why client_id and client_secret are not this app's, if so.
   std::optional<Reply> refuse_client(const Fields& fields, const Moment& moment) const;
   // Why access_token cannot be used, if so; otherwise find_token() has it.
@@ -107,6 +120,8 @@ class Sandbox {
   const Token& add_token(Token token, std::int64_t now);
 
   SandboxConfig config_;
+  std::int64_t passed_ = 0;  // seconds ahead of the real time
+  Mode mode_ = Mode::kNormal;
   std::deque<Code> codes_;    // oldest first
   std::deque<Token> tokens_;  // oldest first
 };

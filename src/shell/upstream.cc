@@ -14,6 +14,7 @@ constexpr long kMaxConnectionAge = 60;    // seconds idle; older ones are often 
 constexpr long kMaxConnectionLife = 300;  // seconds; then the name is looked up again
 constexpr long kDnsCache = 60;            // seconds
 constexpr std::size_t kMaxIdleTransfers = 256;
+constexpr std::size_t kMostInLane = 256;  // exchanges by HTTP/1.1
 constexpr std::size_t kFewConnections = 10;
 constexpr std::size_t kStreams = 100;  // that libcurl, and usually the peer, allow on a connection
 
@@ -143,22 +144,33 @@ std::size_t Transfer::on_header(char* /*data*/, std::size_t size, std::size_t co
 }
 
 Upstream::Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd))
-    : epoll_fd_(epoll_fd),
-      make_tag_(make_tag),
-      share_(curl_share_init()),
-      multi_(curl_multi_init()) {
-  if (multi_ == nullptr || share_ == nullptr) throw std::runtime_error("libcurl gives no handle");
+    : epoll_fd_(epoll_fd), make_tag_(make_tag), share_(curl_share_init()) {
+  if (share_ == nullptr) throw std::runtime_error("libcurl gives no handle");
   // One thread uses the share: no locks. TLS sessions are resumed by whichever handle comes next.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  check(curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Upstream::on_socket));
-  check(curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this));
-  check(curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Upstream::on_timer));
-  check(curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this));
+}
+
+// The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
+std::size_t Upstream::lane_with_room() {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (shares_connections_ || lanes_[i]->in_flight < kMostInLane) return i;
+  }
+  auto lane = std::make_unique<Lane>();
+  lane->upstream = this;
+  lane->multi.reset(curl_multi_init());
+  CURLM* const multi = lane->multi.get();
+  if (multi == nullptr) throw std::runtime_error("libcurl gives no handle");
+  check(curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Upstream::on_socket));
+  check(curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane.get()));
+  check(curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Upstream::on_timer));
+  check(curl_multi_setopt(multi, CURLMOPT_TIMERDATA, lane.get()));
+  lanes_.push_back(std::move(lane));
+  return lanes_.size() - 1;
 }
 
 Upstream::~Upstream() {
   for (const auto& transfer : active_) {
-    if (transfer) curl_multi_remove_handle(multi_.get(), transfer->handle());
+    if (transfer) curl_multi_remove_handle(lanes_[transfer->lane]->multi.get(), transfer->handle());
   }
 }
 
@@ -177,8 +189,11 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
   transfer->prepare(std::move(exchange));
   transfer->owner = owner;
   if (transfer->exchange().url.reveal().starts_with("http://")) shares_connections_ = false;
-  limit_connections();
-  check(curl_multi_add_handle(multi_.get(), transfer->handle()));
+  transfer->lane = lane_with_room();
+  Lane& lane = *lanes_[transfer->lane];
+  limit_connections(lane);
+  check(curl_multi_add_handle(lane.multi.get(), transfer->handle()));
+  ++lane.in_flight;
   const auto slot = static_cast<std::size_t>(owner);
   if (active_.size() <= slot) active_.resize(slot + 1);
   active_[slot] = std::move(transfer);
@@ -187,9 +202,9 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
 
 // When its first connection is full, libcurl (7.88) would open another for each exchange that
 // comes, PIPEWAIT or not. By HTTP/1.1 that is as it must be.
-void Upstream::limit_connections() {
-  const auto most = static_cast<long>(kFewConnections + in_flight_ / kStreams);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, shares_connections_ ? most : 0L);
+void Upstream::limit_connections(Lane& lane) {
+  const auto most = static_cast<long>(kFewConnections + lane.in_flight / kStreams);
+  curl_multi_setopt(lane.multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, shares_connections_ ? most : 0L);
 }
 
 void Upstream::on_ready(int fd, std::uint32_t events) {
@@ -197,37 +212,61 @@ void Upstream::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
+  const auto slot = static_cast<std::size_t>(fd);
+  Lane* const lane = slot < lane_of_.size() ? lane_of_[slot] : nullptr;
   int running = 0;
-  check(curl_multi_socket_action(multi_.get(), fd, mask, &running));
+  if (lane != nullptr) check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
 }
 
 void Upstream::on_time(std::chrono::steady_clock::time_point now) {
-  if (!due_ || now < *due_) return;
-  due_.reset();
-  int running = 0;
-  check(curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running));
+  for (const auto& lane : lanes_) {
+    if (!lane->due || now < *lane->due) continue;
+    lane->due.reset();
+    int running = 0;
+    check(curl_multi_socket_action(lane->multi.get(), CURL_SOCKET_TIMEOUT, 0, &running));
+  }
+}
+
+std::optional<std::chrono::steady_clock::time_point> Upstream::due() const {
+  std::optional<std::chrono::steady_clock::time_point> first;
+  for (const auto& lane : lanes_) {
+    if (lane->due && (!first || *lane->due < *first)) first = lane->due;
+  }
+  return first;
 }
 
 std::optional<Upstream::Finished> Upstream::take_finished() {
-  int queued = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &queued)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    const CURLcode result = message->data.result;  // the message dies with remove_handle
-    CURL* const handle = message->easy_handle;
-    Transfer* found = nullptr;
-    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &found);
-    long version = CURL_HTTP_VERSION_NONE;
-    curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
-    if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
-    limit_connections();
-    curl_multi_remove_handle(multi_.get(), handle);
-    --in_flight_;
-    Finished finished;
-    finished.transfer = std::move(active_[static_cast<std::size_t>(found->owner)]);
-    finished.answer = found->finish(result);
-    return finished;
+  for (const auto& lane : lanes_) {
+    int queued = 0;
+    while (const CURLMsg* message = curl_multi_info_read(lane->multi.get(), &queued)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const CURLcode result = message->data.result;  // the message dies with remove_handle
+      CURL* const handle = message->easy_handle;
+      Transfer* found = nullptr;
+      curl_easy_getinfo(handle, CURLINFO_PRIVATE, &found);
+      long version = CURL_HTTP_VERSION_NONE;
+      curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
+      if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
+      limit_connections(*lane);
+      curl_multi_remove_handle(lane->multi.get(), handle);
+      --lane->in_flight;
+      --in_flight_;
+      close_empty_lanes();
+      Finished finished;
+      finished.transfer = std::move(active_[static_cast<std::size_t>(found->owner)]);
+      finished.answer = found->finish(result);
+      return finished;
+    }
   }
   return std::nullopt;
+}
+
+// With the connections that they keep, once the lanes before have much room.
+void Upstream::close_empty_lanes() {
+  while (lanes_.size() > 1 && lanes_.back()->in_flight == 0 &&
+         lanes_[lanes_.size() - 2]->in_flight <= kMostInLane / 2) {
+    lanes_.pop_back();
+  }
 }
 
 void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
@@ -237,10 +276,12 @@ void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
   }
 }
 
-int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* upstream, void* known) {
-  auto& self = *static_cast<Upstream*>(upstream);
+int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* data, void* known) {
+  auto& lane = *static_cast<Lane*>(data);
+  auto& self = *lane.upstream;
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(self.epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+    self.lane_of_[static_cast<std::size_t>(fd)] = nullptr;
     return 0;
   }
   epoll_event event{};
@@ -248,16 +289,19 @@ int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* upst
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
   event.data.u64 = self.make_tag_(fd);
   epoll_ctl(self.epoll_fd_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-  if (known == nullptr) curl_multi_assign(self.multi_.get(), fd, upstream);
+  if (known == nullptr) curl_multi_assign(lane.multi.get(), fd, data);
+  const auto slot = static_cast<std::size_t>(fd);
+  if (self.lane_of_.size() <= slot) self.lane_of_.resize(slot + 1);
+  self.lane_of_[slot] = &lane;
   return 0;
 }
 
-int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* upstream) {
-  auto& self = *static_cast<Upstream*>(upstream);
+int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* data) {
+  auto& lane = *static_cast<Lane*>(data);
   if (timeout_ms < 0) {
-    self.due_.reset();
+    lane.due.reset();
   } else {
-    self.due_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    lane.due = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   }
   return 0;
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/page.h"
+
 namespace {
 
 Consent plain_consent() {
@@ -60,7 +62,13 @@ TEST_CASE("consent page: what a person must see") {
       {"where it goes back", "<b>bot.example:8443</b>"},
       {"Allow", "name=\"decision\" value=\"allow\">Allow</button>"},
       {"Deny", "name=\"decision\" value=\"deny\">Deny</button>"},
-      {"the form's target", "<form method=\"post\" action=\"authorize\">"},
+      {"the form's target", "<form method=\"post\" action=\"authorize\" id=\"window\">"},
+      {"errors, folded", "<details>\n<summary>Rehearse an error</summary>"},
+      {"one of them",
+       "<button form=\"window\" name=\"decision\" value=\"error-1349245\">"
+       "The tester has not accepted <code>1349245</code></button>"},
+      {"one without a code", "The wrong app ID, in Meta’s own words</button>"},
+      {"the way to the clock", "<a href=\"../sandbox\">"},
       {"what is posted back", "<input type=\"hidden\" name=\"state\" value=\"xyz\">"},
       {"its language", "<html lang=\"en\">"},
   };

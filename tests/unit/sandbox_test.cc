@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "sandbox/window_errors.h"
 
 namespace {
 
@@ -414,8 +415,39 @@ TEST_CASE("window: what comes back") {
   }
 }
 
+TEST_CASE("window: every error can be rehearsed, and none of them goes back to the app") {
+  struct Case {
+    const char* decision;
+    const char* code;
+    const char* message;
+  };
+  const std::vector<Case> cases = {
+      {"error-1349245", "1349245", "Invalid Request: The user has not accepted the invite"},
+      {"error-1349168", "1349168", "URL Blocked"},
+      {"error-1349187", "1349187", "Insecure Login Blocked"},
+      {"error-1349026", "1349026", "No application data was given"},
+      {"error-4476002", "4476002", "No app ID was provided"},
+      {"error-1", "1", "An unknown error has occurred"},
+      {"error-application", "", "Attempted to load Ent"},
+  };
+  CHECK(cases.size() == window_errors().size());
+  for (const Case& c : cases) {
+    CAPTURE(c.decision);
+    Rehearsal rehearsal;
+    const Reply reply =
+        rehearsal.post("/oauth/authorize", window_parameters({{"decision", c.decision}}));
+    CHECK(reply.status == 400);
+    CHECK(reply.content_type == "application/json");
+    CHECK(member(reply, "error_code") == c.code);
+    CHECK(member(reply, "error_message").find(c.message) == 0);
+    CHECK(header(reply, "Location").empty());
+    const Reply page = rehearsal.get("/oauth/authorize", window_parameters());
+    CHECK(page.body.find("value=\"" + std::string(c.decision) + "\"") != std::string::npos);
+  }
+}
+
 TEST_CASE("window: a decision is allow or deny") {
-  for (const char* decision : {"-", "", "maybe", "Allow"}) {
+  for (const char* decision : {"-", "", "maybe", "Allow", "error-", "error-1349246"}) {
     CAPTURE(decision);
     Rehearsal rehearsal;
     const Reply reply =
@@ -865,4 +897,149 @@ TEST_CASE("memory: expired tokens are forgotten a while after, when another is m
         member(rehearsal.get("/me", {{"access_token", token}}), "error.message").find(c.message) ==
         0);
   }
+}
+
+TEST_CASE("control: its page says what is so, and leads to what can be") {
+  Rehearsal rehearsal;
+  const auto page_has = [&](const std::string& text) {
+    const Reply page = rehearsal.get("/sandbox");
+    CHECK(page.status == 200);
+    CHECK(page.content_type == "text/html; charset=utf-8");
+    return page.body.find(text) != std::string::npos;
+  };
+  CHECK(page_has("The sandbox lives in the present."));
+  CHECK(page_has("value=\"normal\" aria-pressed=\"true\""));
+  for (const char* part :
+       {"action=\"sandbox/clock\"", "name=\"pass\" value=\"1d\"", "name=\"pass\" value=\"59d\"",
+        "name=\"pass\" value=\"61d\"", "name=\"pass\" value=\"none\"", "action=\"sandbox/mode\"",
+        "name=\"mode\" value=\"slow\"", "name=\"mode\" value=\"error\"",
+        "name=\"mode\" value=\"broken\""}) {
+    CAPTURE(part);
+    CHECK(page_has(part));
+  }
+  rehearsal.post("/sandbox/clock", {{"pass", "59d"}});
+  rehearsal.post("/sandbox/mode", {{"mode", "error"}});
+  CHECK(page_has("<b>59 days</b> passed"));
+  CHECK(page_has("value=\"error\" aria-pressed=\"true\""));
+  CHECK(page_has("value=\"normal\" aria-pressed=\"false\""));
+  rehearsal.post("/sandbox/clock", {{"pass", "2d"}});
+  rehearsal.post("/sandbox/clock", {{"pass", "3601s"}});
+  CHECK(page_has("<b>61 days, 1 hour, 1 second</b> passed"));
+  rehearsal.post("/sandbox/clock", {{"pass", "none"}});
+  CHECK(page_has("The sandbox lives in the present."));
+}
+
+TEST_CASE("control: what it takes") {
+  struct Case {
+    const char* name;
+    const char* path;
+    Parameters parameters;
+    int status;
+  };
+  const std::vector<Case> cases = {
+      {"days", "/sandbox/clock", {{"pass", "61d"}}, 302},
+      {"hours", "/sandbox/clock", {{"pass", "1h"}}, 302},
+      {"seconds", "/sandbox/clock", {{"pass", "90s"}}, 302},
+      {"back", "/sandbox/clock", {{"pass", "none"}}, 302},
+      {"ten years", "/sandbox/clock", {{"pass", "3650d"}}, 302},
+      {"more", "/sandbox/clock", {{"pass", "3651d"}}, 400},
+      {"a number that is none", "/sandbox/clock", {{"pass", "999999999999999999999d"}}, 400},
+      {"back by days", "/sandbox/clock", {{"pass", "-1d"}}, 400},
+      {"no unit", "/sandbox/clock", {{"pass", "59"}}, 400},
+      {"no number", "/sandbox/clock", {{"pass", "d"}}, 400},
+      {"nothing", "/sandbox/clock", {}, 400},
+      {"normal", "/sandbox/mode", {{"mode", "normal"}}, 302},
+      {"slow", "/sandbox/mode", {{"mode", "slow"}}, 302},
+      {"error", "/sandbox/mode", {{"mode", "error"}}, 302},
+      {"broken", "/sandbox/mode", {{"mode", "broken"}}, 302},
+      {"another mode", "/sandbox/mode", {{"mode", "Slow"}}, 400},
+      {"no mode", "/sandbox/mode", {}, 400},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    Rehearsal rehearsal;
+    const Reply reply = rehearsal.post(c.path, c.parameters);
+    CHECK(reply.status == c.status);
+    CHECK(header(reply, "Location") == (c.status == 302 ? "/sandbox" : ""));
+  }
+  Rehearsal rehearsal;
+  rehearsal.post("/sandbox/clock", {{"pass", "3650d"}});
+  CHECK(rehearsal.post("/sandbox/clock", {{"pass", "1s"}}).status == 400);
+}
+
+TEST_CASE("clock: what it passes over") {
+  struct Case {
+    const char* name;
+    const char* pass;
+    const char* message;  // empty: refreshed
+  };
+  const std::vector<Case> cases = {
+      {"too young", "86399s", "The access token must be at least 24 hours old"},
+      {"a day", "1d", ""},
+      {"59 days", "59d", ""},
+      {"the last second", "5183999s", ""},
+      {"60 days", "60d", "Error validating access token: Session has expired."},
+      {"61 days", "61d", "Error validating access token: Session has expired."},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    Rehearsal rehearsal;
+    const std::string token = rehearsal.long_token();
+    rehearsal.post("/sandbox/clock", {{"pass", c.pass}});
+    const Reply reply = rehearsal.refresh(token);
+    CHECK(member(reply, "error.message").find(c.message) == 0);
+    CHECK(reply.status == (*c.message ? 400 : 200));
+  }
+}
+
+TEST_CASE("clock: the caller's has not moved, so a token's times become earlier") {
+  Rehearsal rehearsal;
+  const std::string token = rehearsal.long_token();
+  rehearsal.post("/sandbox/clock", {{"pass", "59d"}});
+  const Reply old = rehearsal.inspect(token, token);
+  CHECK(member(old, "data.is_valid") == "true");
+  CHECK(member(old, "data.issued_at") == std::to_string(kStart - 59 * kDay));
+  CHECK(member(old, "data.expires_at") == std::to_string(kStart + kDay));
+  CHECK(member(old, "data.data_access_expires_at") == std::to_string(kStart + 31 * kDay));
+
+  const std::string fresh = member(rehearsal.refresh(token), "access_token");
+  CHECK(member(rehearsal.inspect(fresh, fresh), "data.issued_at") == std::to_string(kStart));
+
+  rehearsal.post("/sandbox/clock", {{"pass", "2d"}});
+  const Reply dead = rehearsal.inspect(token, fresh);
+  CHECK(member(dead, "data.is_valid") == "false");
+  CHECK(member(dead, "data.expires_at") == std::to_string(kStart - kDay));
+
+  rehearsal.post("/sandbox/clock", {{"pass", "none"}});
+  CHECK(member(rehearsal.inspect(token, token), "data.issued_at") == std::to_string(kStart));
+}
+
+TEST_CASE("modes: the API alone, and what was done") {
+  Rehearsal rehearsal;
+  const std::string code = rehearsal.new_code();
+
+  rehearsal.post("/sandbox/mode", {{"mode", "error"}});
+  const Reply failed = rehearsal.exchange(code);
+  CHECK(failed.status == 500);
+  CHECK(member(failed, "error.code") == "1");
+  CHECK(rehearsal.get("/oauth/authorize", window_parameters()).status == 200);
+  CHECK(rehearsal.get("/sandbox").status == 200);
+  CHECK_FALSE(rehearsal.sandbox.is_late("/v1.0/me"));
+
+  rehearsal.post("/sandbox/mode", {{"mode", "broken"}});
+  const Reply broken = rehearsal.exchange(code);
+  CHECK(broken.status == 200);
+  CHECK(std::holds_alternative<JsonError>(parse_json(broken.body)));
+
+  rehearsal.post("/sandbox/mode", {{"mode", "slow"}});
+  CHECK(rehearsal.sandbox.is_late("/oauth/access_token"));
+  CHECK_FALSE(rehearsal.sandbox.is_late("/oauth/authorize"));
+  CHECK_FALSE(rehearsal.sandbox.is_late("/sandbox/mode"));
+  CHECK_FALSE(rehearsal.sandbox.is_late("/nothing"));
+  check_graph_error(rehearsal.exchange(code), "This authorization code has been used", "100",
+                    "36009");
+
+  rehearsal.post("/sandbox/mode", {{"mode", "normal"}});
+  CHECK_FALSE(rehearsal.sandbox.is_late("/oauth/access_token"));
+  CHECK(rehearsal.exchange(rehearsal.new_code()).status == 200);
 }
