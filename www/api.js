@@ -19,7 +19,7 @@ export function retryAt(header, now) {
   return at >= now ? at : null;
 }
 
-/** What went wrong: {detail | text, hint | hintText, fields, retryAt}. */
+/** What went wrong: {detail | text, hint | hintText, fields, retryAt, upstream}. */
 export function readProblem(status, text, retryAfter, now) {
   const when = retryAt(retryAfter, now);
   let body = null;
@@ -30,7 +30,8 @@ export function readProblem(status, text, retryAfter, now) {
   }
   const hint = typeof body?.hint === 'string' ? body.hint : null;
   if (typeof body?.detail === 'string' && body.detail) {
-    return { detail: body.detail, hint, retryAt: when };
+    const { upstream } = body;
+    return { detail: body.detail, hint, retryAt: when, ...(upstream && { upstream }) };
   }
   const fields = Array.isArray(body?.detail)
     ? body.detail.filter((item) => typeof item?.msg === 'string')

@@ -1,245 +1,98 @@
 // The page at work: one state, one draw(), and the buttons between them. What a login, a token or an
-// answer means is decided in login.js and api.js; the words are in texts.js.
+// answer means is decided in login.js and api.js; view.js shows it; the words are in texts.js.
 
 import { ask } from './api.js';
 import {
-  SHORT_LIFE, REFRESH_AGE, amount, authorizationUrl, classify, curl, duration, expiryOf, makeState,
-  pictureOf, readCallback, readPasted,
+  SHORT_LIFE, REFRESH_AGE, authorizationUrl, callbackPath, classify, expiryOf, makeState, pictureOf,
+  readCallback, readPasted, readScopes,
 } from './login.js';
 import { choose, texts } from './texts.js';
+import { $, dateOf, draw as drawState, write } from './view.js';
 
-const CALLBACK = '/auth/callback';
 const STATE_KEY = 'threads-login-state';
 const { origin } = location;
-const $ = (id) => document.getElementById(id);
 
 const task = () => ({ busy: null, problem: null });
 const fresh = () => ({
-  view: 'start', // 'start' | 'exchanging' | 'tokens'
+  view: 'start', // 'start' | 'exchanging' | 'tokens' | 'tool'
   login: task(),
+  tool: null, // the address that threads-token waits for
   short: null,
+  scopes: { asked: [], granted: null, busy: false },
   account: { ...task(), person: null },
   long: { ...task(), token: null },
+  report: { answer: null },
   paste: { ...task(), inspection: null, long: { ...task(), token: null } },
 });
+
+// ---- the address: before anything else, and before the first await
+
+// What a login leaves behind for its return: state, scopes and language, used once.
+let kept = [];
+function takeState() {
+  try {
+    kept = (sessionStorage.getItem(STATE_KEY) ?? '').split(' ');
+    sessionStorage.removeItem(STATE_KEY);
+  } catch {
+    // Nothing was kept, then.
+  }
+  return kept[0] || null;
+}
+
+const { href } = location;
+const arrival = readCallback(href, takeState);
+// A choice of language stays in the address, which is the one place that a reload keeps.
+const wanted = [new URL(href).searchParams.get('lang'), kept[2]].find((tag) => Object.hasOwn(texts, tag ?? ''));
+if (location.search || href.includes('#')) cleanAddress(wanted);
+
+function cleanAddress(language) {
+  history.replaceState(null, '', location.pathname + (language ? `?lang=${language}` : ''));
+}
+
 const state = {
-  language: choose(navigator.languages ?? []),
+  language: wanted ?? choose(navigator.languages ?? []),
+  languageChosen: Boolean(wanted),
   config: null,
+  chosen: null, // the permissions to ask for
   now: Date.now(),
   revealed: false,
   copied: null,
   ...fresh(),
 };
-
-// ---- the address: before anything else, and before the first await
-
-function takeState() {
-  try {
-    const kept = sessionStorage.getItem(STATE_KEY);
-    sessionStorage.removeItem(STATE_KEY);
-    return kept;
-  } catch {
-    return null;
-  }
-}
-
-const { href } = location;
-if (location.search || href.includes('#')) history.replaceState(null, '', location.pathname);
-const arrival = readCallback(href, takeState);
-
-// ---- drawing
-
-const cards = {};
-for (const id of ['short', 'long', 'pasted-long']) {
-  const card = $('card').content.cloneNode(true);
-  card.querySelector('h2').id = `${id}-heading`;
-  $(id).append(card);
-  cards[id] = $(id);
-}
-for (const place of document.querySelectorAll('.curl')) place.append($('curl').content.cloneNode(true));
-for (const place of document.querySelectorAll('.account')) place.append($('person').content.cloneNode(true));
-cards.short.querySelector('.about').after($('account'));
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function drawRow(value, text) {
-  value.parentElement.hidden = !text;
-  write(value, text || '');
-}
-
-function drawTime(value, ms, note) {
-  value.parentElement.hidden = ms === null;
-  if (ms === null) return;
-  if (!value.firstChild) value.append(document.createElement('time'), document.createElement('span'));
-  const [time, span] = value.children;
-  time.dateTime = new Date(ms).toISOString();
-  // The date is in the person's own way of writing it, which need not be the page's language.
-  time.lang = navigator.language || state.language;
-  write(time, new Intl.DateTimeFormat(navigator.language, { dateStyle: 'long', timeStyle: 'short' }).format(ms));
-  span.hidden = !note;
-  write(span, note || '');
-}
-
-function left(t, ms) {
-  if (ms === null) return '';
-  if (ms <= state.now) return t.expired;
-  return t.left(duration(ms - state.now, state.language) || t.lessThanAMinute);
-}
-
-function sentences(t, problem) {
-  const own = problem.text === 'unreadable' ? t.unreadable(problem.status) : t[problem.text];
-  const fields = problem.fields?.map(({ name, message }) => t.field(name, message)).join(' · ');
-  const wait = problem.retryAt && Math.max(1, Math.ceil((problem.retryAt - problem.since) / 1000));
-  const when = wait && (wait <= 90
-    ? t.tryIn(amount(wait, 'second', state.language))
-    : t.tryAt(new Intl.DateTimeFormat(navigator.language, { timeStyle: 'short' }).format(problem.retryAt)));
-  return [
-    t[problem.before], fields ?? problem.detail ?? own, problem.said && t.deniedBy(problem.said),
-    problem.hint ?? t[problem.hintText], when, t[problem.after],
-  ].filter(Boolean);
-}
-
-function drawProblem(t, element, problem) {
-  element.hidden = !problem;
-  const lines = problem ? sentences(t, problem) : [];
-  if (lines.join('\n') === [...element.children].map((line) => line.textContent).join('\n')) return;
-  element.replaceChildren(...lines.map((text) => {
-    const line = document.createElement('p');
-    line.textContent = text;
-    return line;
-  }));
-}
-
-function drawTask(t, prefix, { busy, problem }, ...buttons) {
-  write($(`${prefix}-status`), busy ? t[busy] : '');
-  drawProblem(t, $(`${prefix}-problem`), problem);
-  // Not `disabled`: that would throw the keyboard's focus away.
-  for (const button of buttons) $(button).setAttribute('aria-disabled', String(Boolean(busy)));
-}
-
-function drawCopy(t, place, what) {
-  const button = place.querySelector('.copy');
-  const done = state.copied === button;
-  button.classList.toggle('done', done);
-  write(button, done ? t.copied : t.copy);
-  button.setAttribute('aria-label', done ? t.copied : t.copyWhat(what));
-}
-
-function drawCurl(t, place, line, about, what) {
-  write(place.querySelector('p'), about);
-  write(place.querySelector('pre code'), line);
-  place.querySelector('pre').setAttribute('aria-label', `${what}, curl`);
-  drawCopy(t, place, `${what}, curl`);
-}
-
-function drawCard(t, card, token, words) {
-  card.hidden = !token;
-  if (!token) return write(card.querySelector('.token code'), '');
-  const [heading, about, path] = words;
-  write(card.querySelector('h2'), t[heading]);
-  write(card.querySelector('.about'), t[about]);
-  write(card.querySelector('.token code'), token.text);
-  drawCopy(t, card.querySelector('.token'), t[heading]);
-  drawTime(card.querySelector('.expires'), token.expires, left(t, token.expires));
-  const life = token.expires === null ? 0 : token.expires - token.received;
-  const share = life ? Math.min(1, Math.max(0, (token.expires - state.now) / life)) : 0;
-  card.querySelector('.thread i').style.setProperty('--left', share.toFixed(3));
-  drawTime(card.querySelector('.refresh-from'), token.refreshFrom);
-  drawRow(card.querySelector('.token-type'), token.type);
-  drawRow(card.querySelector('.user-id'), token.userId);
-  drawCurl(t, card.querySelector('.curl'), path ? curl.token(origin, path) : curl.code(origin),
-    path ? t.curlToken : t.curlCode, t[heading]);
-}
-
-function drawAccount(t, place, { busy, problem, person }) {
-  const [face, text, alert] = place.children;
-  face.hidden = text.hidden = Boolean(problem);
-  place.classList.toggle('waiting', Boolean(busy));
-  write(place.querySelector('.name'), busy ? t[busy] : person?.name ?? '');
-  write(place.querySelector('.username'), person ? `@${person.username}` : '');
-  drawProblem(t, alert, problem);
-  const picture = person?.picture ?? '';
-  if (face.dataset.picture === picture) return;
-  face.dataset.picture = picture;
-  face.replaceChildren();
-  if (!picture) return;
-  const image = new Image(48, 48);
-  image.referrerPolicy = 'no-referrer';
-  image.addEventListener('error', () => image.remove());
-  image.alt = t.pictureOf(person.name);
-  image.src = picture;
-  face.append(image);
-}
-
-function drawInspection(t, inspection) {
-  $('inspection').hidden = !inspection;
-  if (!inspection) return;
-  const { data } = inspection;
-  const token = classify(data, state.now);
-  write($('verdict'), t.verdicts[token.verdict]);
-  $('verdict').className = `verdict ${token.verdict}`;
-  drawAccount(t, $('inspected-account'), inspection.account);
-  drawRow($('is-valid'), token.verdict === 'expired' || data.is_valid !== true ? t.no : t.yes);
-  drawRow($('type'), data.type);
-  drawRow($('application'), data.application);
-  drawTime($('issued'), token.issued);
-  drawTime($('expires'), token.expires, left(t, token.expires));
-  drawTime($('refresh-from'), token.refreshFrom);
-  drawRow($('granted'), Array.isArray(data.scopes) ? data.scopes.join(', ') : '');
-  drawRow($('user-id'), data.user_id);
-  drawCurl(t, $('inspection-curl'), curl.token(origin, '/debug-token'), t.curlToken, t.inspectionHeading);
-  $('inspected-next').hidden = token.verdict !== 'short';
-}
-
-function draw() {
-  const t = texts[state.language];
-  const { view, config, short, long, paste } = state;
-  document.documentElement.lang = state.language;
-  for (const element of document.querySelectorAll('[data-text]')) {
-    if (!element.matches('.copy, #reveal')) write(element, t[element.dataset.text]);
-  }
-
-  // Both stand in one place, so that the answer of /config moves nothing.
-  $('lead').classList.toggle('away', Boolean(config?.sandbox));
-  $('rehearsal').classList.toggle('away', !config?.sandbox);
-  $('again').hidden = view !== 'tokens';
-
-  $('login').hidden = view === 'tokens';
-  drawTask(t, 'login', state.login, 'login-button');
-  $('asks').hidden = view !== 'start';
-  write($('app-id'), config?.app_id ?? '…');
-  write($('scopes'), config?.scope?.split(',').join(', ') ?? '…');
-  write($('redirect-uri'), origin + CALLBACK);
-
-  $('paste').hidden = view !== 'start';
-  drawTask(t, 'paste', paste, 'inspect', 'refresh');
-  $('token').classList.toggle('masked', !state.revealed);
-  write($('reveal'), state.revealed ? t.hide : t.show);
-  $('reveal').setAttribute('aria-label', `${state.revealed ? t.hide : t.show} ${t.token}`);
-  drawInspection(t, view === 'start' ? paste.inspection : null);
-  drawTask(t, 'inspected', paste.long, 'get-long-pasted');
-  drawCard(t, cards['pasted-long'], view === 'start' ? paste.long.token : null, paste.long.refreshed
-    ? ['refreshedHeading', 'refreshedAbout', '/refresh-access-token']
-    : ['longHeading', 'longAbout', '/long-lived-access-token']);
-
-  drawCard(t, cards.short, short, ['shortHeading', 'shortAbout', null]);
-  drawAccount(t, $('account'), state.account);
-  $('next').hidden = !short;
-  drawTask(t, 'long', long, 'get-long');
-  drawCard(t, cards.long, long.token, ['longHeading', 'longAbout', '/long-lived-access-token']);
-}
+const draw = () => drawState(state);
 
 // ---- asking the server
 
 const clock = () => Date.now();
-const request = async (path, options) => {
-  const answer = await ask(path, { fetch: window.fetch.bind(window), now: clock, ...options });
-  state.now = clock();
-  if (answer.problem) answer.problem.since = state.now;
-  return answer;
+const askServer = (path, options) => ask(path, { fetch: window.fetch.bind(window), now: clock, ...options });
+const STEPS = {
+  '/access-token': 'exchange', '/long-lived-access-token': 'long-lived', '/refresh-access-token': 'refresh',
+  '/me': 'profile', '/debug-token': 'inspect',
 };
+
+async function request(path, options) {
+  const { data, problem } = await askServer(path, options);
+  if (problem?.upstream && problem.hint) {
+    // The server's hint is English; the catalogue that it comes from has every language.
+    problem.cause = await causeOf('findCause', { ...problem.upstream, message: problem.detail, step: STEPS[path] });
+  }
+  state.now = clock();
+  if (problem) problem.since = state.now;
+  return { data, problem };
+}
+
+let catalogue = null;
+/** The catalogue's entry for an error, or null; undefined when the catalogue cannot be had. */
+async function causeOf(find, error) {
+  try {
+    const causes = await import('./causes.js');
+    if (!catalogue) ({ data: catalogue = null } = await askServer('/static/causes.json', { valid: Array.isArray }));
+    return catalogue ? causes[find](catalogue, error) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const hasToken = (data) => typeof data.access_token === 'string' && data.access_token !== '';
 
 /** Runs one task: says what it does, keeps what went wrong, and leads to the outcome. */
@@ -274,6 +127,7 @@ function loadConfig() {
   return loadingConfig.then(({ data, problem }) => {
     if (problem) loadingConfig = null; // the next click asks again
     state.config = data ?? null;
+    if (data) state.chosen ??= [...new Set(['threads_basic', ...readScopes(data.scope)])];
     draw();
     return problem;
   });
@@ -284,14 +138,15 @@ function login() {
     const problem = await loadConfig();
     if (problem) return problem;
     const random = makeState(crypto.getRandomValues(new Uint8Array(24)));
+    const scope = state.chosen.join(',');
     let address;
     try {
-      address = authorizationUrl(state.config, origin + CALLBACK, random);
+      address = authorizationUrl({ ...state.config, scope }, origin + callbackPath, random);
     } catch {
       return { text: 'badConfig', hintText: 'badConfigHint' };
     }
     try {
-      sessionStorage.setItem(STATE_KEY, random);
+      sessionStorage.setItem(STATE_KEY, [random, scope, state.languageChosen ? state.language : ''].join(' '));
     } catch {
       return { text: 'noStorage', hintText: 'noStorageHint' };
     }
@@ -316,16 +171,25 @@ async function findAccount(account, token) {
   draw();
 }
 
+async function findScopes(scopes, token) {
+  Object.assign(scopes, { asked: readScopes(kept[1]), busy: true });
+  const { data } = await request('/debug-token', {
+    token, valid: (body) => Array.isArray(body.data?.scopes),
+  });
+  Object.assign(scopes, { granted: data?.data.scopes.map(String) ?? null, busy: false });
+  draw();
+}
+
 function exchange(code) {
   state.view = 'exchanging';
-  const { account } = state;
+  const { account, scopes } = state;
   return run(state.login, 'exchanging', 'login-problem', async () => {
     const { data, problem } = await request('/access-token', {
-      body: { code, redirect_uri: origin + CALLBACK },
+      body: { code, redirect_uri: origin + callbackPath },
       valid: hasToken,
     });
     state.view = data ? 'tokens' : 'start';
-    if (problem) return { ...problem, after: problem.hint ? null : 'codeIsGone' };
+    if (problem) return { ...problem, after: problem.hint || problem.cause ? null : 'codeIsGone' };
     state.short = {
       text: data.access_token,
       userId: data.user_id,
@@ -335,6 +199,7 @@ function exchange(code) {
     };
     state.login.busy = null;
     findAccount(account, data.access_token);
+    findScopes(scopes, data.access_token);
     show('short-heading');
   });
 }
@@ -381,6 +246,41 @@ const inspect = () => withPasted('inspecting', async (paste, token) => {
   show('inspection-heading');
 });
 
+// ---- explaining an error of Meta's own page
+
+async function explain() {
+  state.report.answer = null;
+  draw();
+  const { readReport } = await import('./causes.js').catch(() => ({}));
+  const report = readReport?.($('report-text').value) ?? { kind: 'unreachable' };
+  if (report.error) report.cause = await causeOf('findAnywhere', report.error);
+  if (report.cause === undefined && report.error) report.kind = 'unreachable';
+  state.report.answer = report;
+  show('report-problem');
+}
+
+// ---- the calendar file
+
+async function toCalendar(place) {
+  const t = texts[state.language];
+  const { paste, long, account } = state;
+  const [token, { person }] = {
+    'inspection-keep': () => [classify(paste.inspection.data, state.now), paste.inspection.account],
+    'pasted-long': () => [paste.long.token, paste.inspection?.account ?? {}],
+    long: () => [long.token, account],
+  }[place]();
+  const { calendar, reminderTime } = await import('./calendar.js');
+  const whose = person ? t.whose(person.username) : '';
+  const file = calendar([
+    { at: reminderTime(token.expires, state.now), title: t.reminderTitle(whose), about: t.reminderAbout(dateOf(token.expires, { dateStyle: 'long', timeStyle: 'short' })) },
+    { at: token.expires, title: t.endTitle(whose), about: t.endAbout },
+  ], { id: makeState(crypto.getRandomValues(new Uint8Array(16))), now: state.now, url: `${origin}/auth` });
+  const url = URL.createObjectURL(new Blob([file], { type: 'text/calendar' }));
+  Object.assign(document.createElement('a'), { href: url, download: 'threads-token.ics' }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  announce(t.calendarDone);
+}
+
 // ---- copying
 
 function select(element) {
@@ -402,16 +302,20 @@ async function copy(button) {
     select(code);
     done = document.execCommand('copy');
   }
-  write($('announcement'), '');
   state.copied = done ? button : null;
   draw();
-  // A live region speaks only of changes, also when the same is copied twice.
-  setTimeout(() => write($('announcement'), done ? t.copied : t.copyFailed), 50);
+  announce(done ? t.copied : t.copyFailed);
   setTimeout(() => {
     if (state.copied === button) state.copied = null;
-    write($('announcement'), '');
     draw();
   }, 2500);
+}
+
+function announce(text) {
+  write($('announcement'), '');
+  // A live region speaks only of changes, also when the same is said twice.
+  setTimeout(() => write($('announcement'), text), 50);
+  setTimeout(() => write($('announcement'), ''), 2500);
 }
 
 // ---- the buttons
@@ -435,8 +339,25 @@ $('again').addEventListener('click', () => {
   draw();
   $('login-button').focus();
 });
+$('switch').addEventListener('click', ({ target }) => {
+  Object.assign(state, { language: target.lang, languageChosen: true });
+  cleanAddress(state.language);
+  draw();
+});
+$('choices').addEventListener('click', (event) => {
+  const { target } = event;
+  if (target.type !== 'checkbox') return;
+  if (!state.chosen || target.matches('[aria-disabled]')) event.preventDefault();
+  else state.chosen = [...$('choices').querySelectorAll(':checked')].map((box) => box.value);
+  setTimeout(draw); // once the browser has done or undone its own ticking
+});
+$('report-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  explain();
+});
 document.addEventListener('click', ({ target }) => {
   if (target.matches?.('.copy')) copy(target);
+  if (target.matches?.('.calendar')) toCalendar(target.closest('#inspection-keep, section').id);
 });
 
 // Back from Threads without an answer: the page as it was left, with a button that works again.
@@ -458,5 +379,15 @@ if (arrival.kind === 'denied') state.login.problem = { text: 'denied', said: arr
 if (arrival.kind === 'refused') state.login.problem = { text: arrival.why, hintText: `${arrival.why}Hint` };
 draw();
 if (state.login.problem) $('login-problem').focus();
+if (arrival.kind === 'denied' && !/denied/i.test(arrival.text)) {
+  causeOf('findCause', { step: 'window', message: arrival.text }).then((cause) => {
+    if (cause) Object.assign(state.login.problem, { cause, detail: arrival.text });
+    draw();
+  });
+}
+if (arrival.kind === 'tool') {
+  Object.assign(state, { view: 'tool', tool: arrival.address });
+  show('tool-heading');
+}
 if (arrival.kind === 'code') exchange(arrival.code);
 loadConfig();

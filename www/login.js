@@ -5,6 +5,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 export const SHORT_LIFE = HOUR;
 export const REFRESH_AGE = DAY;
+export const callbackPath = '/auth/callback';
 const LAST_DATE = 8.64e15; // the furthest a Date reaches
 
 /** 16 or more random bytes as text that needs no escaping in an address. */
@@ -25,8 +26,11 @@ export function authorizationUrl({ auth_url, app_id, scope }, redirectUri, state
   return url.href;
 }
 
+/** The permissions in a comma-separated text. */
+export const readScopes = (text) => (text ?? '').split(/[\s,]+/).filter(Boolean);
+
 /**
- * What the address says: {kind: 'start' | 'denied' | 'refused' | 'code', …}. `takeState` gives the
+ * What the address says: {kind: 'start' | 'denied' | 'refused' | 'code' | 'tool', …}. `takeState` gives the
  * stored state and forgets it; it is called only when the address is an answer from Threads.
  */
 export function readCallback(address, takeState) {
@@ -40,6 +44,7 @@ export function readCallback(address, takeState) {
     return { kind: 'denied', text: text.slice(0, 300) };
   }
   if (!codes.some(Boolean)) return { kind: 'start' };
+  if (states.some((state) => state.startsWith('threads-token-'))) return { kind: 'tool', address };
   const expected = takeState();
   if (!states.some(Boolean)) return { kind: 'refused', why: 'stateMissing' };
   if (!expected) return { kind: 'refused', why: 'stateUnknown' };
@@ -79,12 +84,13 @@ export function expiryOf(expiresIn, now) {
 export function classify(data, now) {
   const issued = milliseconds(data.issued_at);
   const expires = milliseconds(data.expires_at);
-  const dates = { issued, expires, refreshFrom: null };
+  // A long-lived token has 60 days; whatever has a day at most was never one.
+  const kind = issued === null || expires === null ? null : expires - issued <= DAY ? 'short' : 'long';
+  const dates = { kind, issued, expires, refreshFrom: null };
   if (expires !== null && expires <= now) return { verdict: 'expired', ...dates };
   if (data.is_valid !== true) return { verdict: 'invalid', ...dates };
-  if (issued === null || expires === null) return { verdict: 'unknown', ...dates };
-  // A long-lived token has 60 days; whatever has a day at most was never one.
-  if (expires - issued <= DAY) return { verdict: 'short', ...dates };
+  if (!kind) return { verdict: 'unknown', ...dates };
+  if (kind === 'short') return { verdict: 'short', ...dates };
   const refreshFrom = issued + REFRESH_AGE;
   return { verdict: now < refreshFrom ? 'young' : 'ready', ...dates, refreshFrom };
 }
@@ -125,3 +131,15 @@ export const curl = {
 curl -sS '${origin}${path}' \\
   -H "Authorization: Bearer $TOKEN"`,
 };
+
+/** What keeps a token alive without a person, by the names of their texts. */
+export const keep = (origin) => ({
+  keepTool: `threads-token login --server '${origin}'\nthreads-token show`,
+  keepTimer: 'systemctl --user enable --now threads-token.timer\nsudo loginctl enable-linger "$USER"',
+  keepCron: '30 4 * * *  /usr/local/bin/threads-token refresh --if-older-than 30',
+  keepCurl: `umask 077
+sed 's/^/Authorization: Bearer /' threads.token |
+  curl -fsS -H @- '${origin}/refresh-access-token' |
+  jq -er .access_token >threads.token.new &&
+  mv threads.token.new threads.token`,
+});

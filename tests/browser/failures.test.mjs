@@ -37,16 +37,18 @@ test('Threads breaks the connection (502)', exchange({ reset: true }), async (vi
 
 test('Threads asks to wait (429 with Retry-After): for how long', exchange(graphError(429, 'Slow down', { 'Retry-After': '17' })), async (visit) => {
   const lines = await loginFails(visit);
-  assert.equal(lines[0], 'Slow down');
+  assert.equal(lines[0], 'Too many requests for this app or this person.');
+  assert.ok(lines.includes('Threads says: Slow down'), lines.join('\n'));
   assert.ok(lines.includes('Try again in 17 seconds.'), lines.join('\n'));
 });
 
 test('Threads refuses the code (400): its sentence and what to do', exchange(
   { status: 400, body: '{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}' },
 ), async (visit) => {
-  const [sentence, hint] = await loginFails(visit);
-  assert.equal(sentence, 'Matching code was not found or was already used');
-  assert.match(hint, /code/);
+  const lines = await loginFails(visit);
+  assert.equal(lines[0], 'The authorization code was used already, or is over an hour old.');
+  assert.match(lines[2], /^Log in again/);
+  assert.equal(lines.at(-1), 'Threads says: Matching code was not found or was already used');
 });
 
 test('a refusal that holds HTML and the code is shown as text without the code', exchange(

@@ -102,7 +102,7 @@ describe('the login', together, () => {
     const html = '<img src="/static/evil.png" onerror="document.title=1"><script>document.title=2</script><b>no</b>';
     await visit.open(`/auth/callback?error=access_denied&error_description=${encodeURIComponent(html)}`);
     assert.deepEqual(await visit.problem(), ['You were not logged in.', `Threads says: ${html}`]);
-    assert.equal(await visit.page.locator('.problem :not(p)').count(), 0);
+    assert.equal(await visit.page.locator('#login-problem :not(p)').count(), 0);
     assert.equal(await visit.page.title(), 'Login with Threads');
     assert.equal(visit.sent('/static/evil.png'), 0);
     await lost(visit);

@@ -7,7 +7,16 @@ describe('the page for everybody', together, () => {
   const it = rig();
   const { test } = it;
   const unfold = async (visit) => {
-    for (const summary of await visit.page.locator('summary:visible').all()) await summary.click();
+    const folded = visit.page.locator('details:not([open]) > summary:visible');
+    while (await folded.count() > 0) await folded.first().click();
+  };
+
+  // The consent page is Threads' own, and has one language.
+  const translate = async (visit) => {
+    if (await visit.page.locator('#switch').count() === 0) return false;
+    await visit.button('繁體中文').click();
+    await visit.page.locator('html[lang="zh-TW"]').waitFor();
+    return true;
   };
 
   // The page's states: how to get there, from a fresh start.
@@ -16,6 +25,23 @@ describe('the page for everybody', together, () => {
     'consent page': { reach: async (visit) => { await visit.startLogin(); await visit.button('Allow').waitFor(); } },
     tokens: { reach: async (visit) => { await visit.login(); await visit.getLong(); } },
     denial: { reach: async (visit) => { await visit.startLogin(); await visit.button('Deny').click(); await visit.problem(); } },
+    'set-up not possible': {
+      reach: async (visit) => {
+        await visit.page.route('**/config', (route) => route.fulfill({ json: { app_id: 'x', auth_url: 'https://threads.net/oauth/authorize', scope: 'threads_basic,threads_new', sandbox: false } }));
+        await visit.open();
+        await visit.page.locator('#setup-wrong:not(.away)').waitFor();
+      },
+    },
+    explained: {
+      reach: async (visit) => {
+        await visit.open();
+        await visit.page.locator('#report summary').click();
+        await visit.page.locator('#report-text').fill('{"error_message":"URL Blocked","error_code":1349168}');
+        await visit.button('Explain').click();
+        await visit.problem();
+      },
+    },
+    'back to threads-token': { reach: (visit) => visit.open(`/auth/callback?code=AQB${'x'.repeat(120)}&state=threads-token-0#_`) },
     error: { fails: ['/refresh-access-token'], reach: async (visit) => { await visit.open(); await visit.paste('THQVunknown', 'Refresh'); await visit.problem(); } },
     inspection: {
       reach: async (visit) => {
@@ -29,23 +55,27 @@ describe('the page for everybody', together, () => {
   };
 
   for (const [name, { reach, fails }] of Object.entries(states)) {
-    test(`axe-core finds nothing: ${name}, light and dark`, { fails }, async (visit) => {
+    test(`axe-core finds nothing: ${name}, light and dark, in both languages`, { fails }, async (visit) => {
       await reach(visit);
       await unfold(visit);
       await visit.accessible();
-      await visit.picture(`dark-${name.replace(' ', '-')}`, { fullPage: true });
+      await visit.picture(`dark-${name.replaceAll(' ', '-')}`, { fullPage: true });
+      if (!await translate(visit)) return;
+      await visit.accessible();
+      await visit.picture(`dark-${name.replaceAll(' ', '-')}-zh`, { fullPage: true });
     });
 
     test(`no sideways scrolling at 320 pixels: ${name}`, { fails, viewport: { width: 320, height: 568 } }, async (visit) => {
       await reach(visit);
       await unfold(visit);
-      const wide = await visit.page.evaluate(() => {
+      const measure = () => visit.page.evaluate(() => {
         const root = document.documentElement;
         const out = [...document.body.querySelectorAll('*')].filter((e) => (
           e.checkVisibility() && !e.closest('pre, .unseen') && e.getBoundingClientRect().right > root.clientWidth + 0.5));
         return { width: root.scrollWidth, out: out.map((e) => e.outerHTML.slice(0, 80)) };
       });
-      assert.deepEqual(wide, { width: 320, out: [] });
+      assert.deepEqual(await measure(), { width: 320, out: [] });
+      if (await translate(visit)) assert.deepEqual(await measure(), { width: 320, out: [] }, 'in Chinese');
     });
   }
 

@@ -33,8 +33,10 @@ describe('against the sandbox', together, () => {
     await visit.button('Start again').click();
     await visit.paste(long, 'Refresh');
     assert.deepEqual(await visit.problem(), [
-      'The access token must be at least 24 hours old before it can be refreshed.',
-      'Only a long-lived token can be refreshed, and only when it is at least 24 hours old and not older than 60 days.']);
+      'This token cannot be refreshed now.',
+      'Only a long-lived token can be refreshed, from 24 hours after it was issued until 60 days after.',
+      'Inspect it: if it is short-lived, make it long-lived first; if it is younger than 24 hours, wait; if it has expired, log in again.',
+      'Threads says: The access token must be at least 24 hours old before it can be refreshed.']);
     assert.equal(await visit.page.evaluate(() => document.activeElement.id), 'paste-problem');
     await visit.picture('error');
   });

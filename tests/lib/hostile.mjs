@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import { appSecret, assertNoCanary, clientSecret, code } from './canaries.mjs';
-import { nextAddress, parseAnswer } from './http.mjs';
+import { answer, nextAddress, parseAnswer } from './http.mjs';
 import { connect } from './stage.mjs';
 
 export const hasSanitizers = /asan|tsan/.test(process.env.THREADS_BUILD ?? '');
@@ -16,6 +16,24 @@ export function reply(status, body = '', headers = {}) {
   const lines = [`HTTP/1.1 ${status} X`, 'Content-Type: application/json', `Content-Length: ${bytes.length}`];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes]);
+}
+
+// A loopback TCP server; it and its connections end with the stage.
+export async function listen(stage, handle) {
+  const sockets = new Set();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});  // peers of these tests leave when they have had enough
+    socket.on('close', () => sockets.delete(socket));
+    handle(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stage.closers.push(() => new Promise((resolve) => {
+    server.close(resolve);
+    for (const socket of sockets) socket.destroy();
+  }));
+  return server;
 }
 
 // A loopback server that hands each HTTP request to script(socket, request) and leaves the rest to it.
@@ -123,7 +141,9 @@ export async function talk(port, bytes, { head = false, end = false, ms = 15_000
   await closed;
   clearTimeout(late);
   const data = Buffer.concat(parts);
-  return data.length === 0 ? null : parseAnswer(data, head);
+  if (data.length === 0) return null;
+  // To a request without a version (HTTP/0.9) servers send a body alone.
+  return /^HTTP\/1/.test(data.subarray(0, 6).toString('latin1')) ? parseAnswer(data, head) : answer(0, [], data);
 }
 
 const contract = {
@@ -166,6 +186,16 @@ export function memory(pid, field = 'VmRSS') {
 
 export function descriptors(pid) {
   return fs.readdirSync(`/proc/${pid}/fd`).length;
+}
+
+// The sockets that a process holds: {unix, tcp}. libcurl keeps idle ones to Threads, as many as were
+// once in use together.
+export function sockets(pid) {
+  const held = new Set(fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try { return /^socket:\[(\d+)\]$/.exec(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]; } catch { return undefined; }
+  }));
+  const count = (file, column) => fs.readFileSync(`/proc/${pid}/net/${file}`, 'utf8').trim().split('\n').slice(1).filter((line) => held.has(line.trim().split(/\s+/)[column])).length;
+  return { unix: count('unix', 6), tcp: count('tcp', 9) };
 }
 
 // CPU time used so far, in clock ticks (100 a second).

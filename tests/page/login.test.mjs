@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { load } from './load.mjs';
 
 const {
-  authorizationUrl, classify, curl, duration, expiryOf, makeState, milliseconds, pictureOf,
-  readCallback, readPasted,
+  authorizationUrl, classify, curl, duration, expiryOf, keep, makeState, milliseconds, pictureOf,
+  readCallback, readPasted, readScopes,
 } = await load('login.js');
 
 const HOUR = 3_600_000;
@@ -65,6 +65,8 @@ test('callback', async (t) => {
     ['state used before, or another tab', '?code=AQB-1&state=s1', null, { kind: 'refused', why: 'stateUnknown' }, true],
     ['two states', '?code=AQB-1&state=s1&state=s2', 's1', { kind: 'refused', why: 'stateWrong' }, true],
     ['two codes', '?code=AQB-1&code=AQB-2&state=s1', 's1', { kind: 'refused', why: 'stateWrong' }, true],
+    ['a login of threads-token', '?code=AQB-1&state=threads-token-00#_', 's1',
+      { kind: 'tool', address: `${CALLBACK}?code=AQB-1&state=threads-token-00#_` }, false],
     ['denied', '?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request#_', 's1',
       { kind: 'denied', text: 'The user denied your request' }, true],
     ['denied as Meta misspells it', '?error=access%20_denied', 's1', { kind: 'denied', text: 'access _denied' }, true],
@@ -131,6 +133,11 @@ test('a token is classified', async (t) => {
     assert.deepEqual([issued, expires, refreshFrom], [NOW - 2 * DAY, NOW + 58 * DAY, NOW - DAY]);
     assert.equal(classify(token(0, HOUR), NOW).refreshFrom, null);
   });
+  await t.test('kinds', () => {
+    const kinds = [token(0, HOUR), token(2 * HOUR, HOUR), token(0, 60 * DAY), token(61 * DAY, 60 * DAY), { is_valid: true }]
+      .map((data) => classify(data, NOW).kind);
+    assert.deepEqual(kinds, ['short', 'short', 'long', 'long', null]);
+  });
 });
 
 test('seconds become a date, or none', () => {
@@ -170,4 +177,16 @@ test('curl lines hold no token and no code', () => {
   assert.match(curl.code(origin), /"code":"AUTHORIZATION_CODE"/);
   assert.match(curl.token(origin, '/refresh-access-token'),
     /^read -rs TOKEN &&\ncurl -sS 'https:\/\/bot\.example\/refresh-access-token' \\\n {2}-H "Authorization: Bearer \$TOKEN"$/);
+});
+
+test('permissions are read from a text', () => {
+  assert.deepEqual(readScopes('threads_basic,threads_delete'), ['threads_basic', 'threads_delete']);
+  assert.deepEqual(readScopes(' a, b ,,c'), ['a', 'b', 'c']);
+  for (const nothing of ['', undefined, null]) assert.deepEqual(readScopes(nothing), []);
+});
+
+test('the lines that keep a token alive name files, not tokens', () => {
+  const lines = Object.values(keep('https://bot.example')).join('\n');
+  assert.match(lines, /curl -fsS -H @- 'https:\/\/bot\.example\/refresh-access-token'/);
+  assert.doesNotMatch(lines, /access_token=|THQV|Bearer [^/]/);
 });
