@@ -1,0 +1,125 @@
+// The contract behind lighttpd, Caddy and HAProxy, each as its example under deploy/ configures it; and what these
+// do by themselves: the page and its headers, what is never served, their own errors, nothing secret in a log.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canaries.mjs';
+import { check, table } from '../lib/contract_table.mjs';
+import { send } from '../lib/http.mjs';
+import { startProgram, writeEnv } from '../lib/servers.mjs';
+import { Stage } from '../lib/stage.mjs';
+import { Upstream } from '../lib/upstream.mjs';
+import { startCaddy, startHaproxy, startLighttpd } from './fronts.mjs';
+
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const query = `code=${code}&access_token=${token}&state=1`;
+const headers = { Referer: `http://x/?${query}`, Cookie: `c=${token}` };
+
+function assertJsonError(answer, status) {
+  assert.equal(answer.status, status, answer.text);
+  assert.equal(typeof JSON.parse(answer.text).detail, 'string');
+  for (const [name, value] of Object.entries({
+    'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
+  })) assert.deepEqual(answer.all(name), [value], name);
+  assertNoCanary(answer.text, 'an error');
+}
+
+for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: startCaddy, HAProxy: startHaproxy })) {
+  describe(name, () => {
+    const stage = new Stage();
+    let program;
+    let front;
+    let port;
+    let context;
+    before(async () => {
+      const upstream = await Upstream.start(stage);
+      context = { upstream, upstreamUrl: upstream.url };
+      stage.write('www/.hidden', 'canary0', 0o644);
+      stage.write('secret.txt', 'canary0', 0o644);
+      program = await startProgram(stage, { envFile: writeEnv(stage, {
+        THREADS_API_URL: upstream.url, THREADS_AUTH_URL: `${upstream.url}/oauth/authorize`, THREADS_TIMEOUT: '2',
+      }) });
+      front = await start(stage, { socket: program.address.path });
+      port = front.port;
+    });
+    after(() => stage.close());
+
+    for (const row of table) test(row.name, () => check(row, (request) => send(port, request), context));
+
+    for (const path of ['/auth', '/auth/callback']) {
+      test(`${path} is the page, with its headers`, async () => {
+        const page = await send(port, { path, query, headers });
+        assert.equal(page.status, 200, page.text);
+        assert.match(page.text, /<html/);
+        for (const [header, value] of Object.entries({
+          'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': csp, 'x-frame-options': 'DENY',
+          'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cross-origin-opener-policy': 'same-origin',
+          'cross-origin-resource-policy': 'same-origin',
+        })) assert.deepEqual(page.all(header), [value], header);
+        assert.ok(page.get('permissions-policy'));
+        assert.doesNotMatch(page.get('server') ?? '', /\d/);
+      });
+    }
+
+    test('every file that the page names is there, and is asked for again with its ETag', async () => {
+      const { text } = await send(port, { path: '/auth' });
+      for (const [, path] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
+        const file = await send(port, { path });
+        assert.equal(file.status, 200, path);
+        assert.deepEqual(file.all('cache-control'), ['no-cache']);
+        assert.deepEqual(file.all('content-security-policy'), [csp]);
+        assert.match(file.get('content-type'), path.endsWith('.svg') ? /^image\/svg\+xml/ : /^text\/(javascript|css); charset=utf-8$/);
+        assert.equal((await send(port, { path, headers: { 'If-None-Match': file.get('etag') } })).status, 304);
+      }
+    });
+
+    for (const path of ['/static/.hidden', '/static/%2ehidden', '/.hidden', '/static/../secret.txt', '/static/%2e%2e/secret.txt',
+      '/static/..%2fsecret.txt', '/static//../secret.txt', '/static/%5c..%5csecret.txt', '/static/', '/static', '/static/nothing.js', '/index.html',
+      '/app.js', '/.env', '/STATIC/app.js', '/auth/', '/auth/../secret.txt', '/auth/x', '/static/app.js/', '/static/app.js/x']) {
+      test(`${path} is not served`, async () => {
+        const answer = await send(port, { path, query, headers });
+        assert.ok([400, 404].includes(answer.status), `${answer.status} ${answer.text}`);
+        assertJsonError(answer, answer.status);
+      });
+    }
+
+    test('POST /auth changes nothing', async () => {
+      const answer = await send(port, { method: 'POST', path: '/auth', query, headers, body: '' });
+      assert.ok([403, 404, 405].includes(answer.status), `${answer.status}`);
+      assertJsonError(answer, answer.status);
+    });
+
+    test('/healthz answers to this machine alone', async () => {
+      assert.equal((await send(port, { path: '/healthz' }, { from: '127.0.0.1' })).status, 200);
+      for (const path of ['/healthz', '/metrics']) {
+        const answer = await send(port, { path }, { from: '127.0.0.2' });
+        assertJsonError(answer, name === 'lighttpd' ? 404 : 403);
+      }
+    });
+
+    test('the program is gone, and back', async () => {
+      const { address, args } = program;
+      program.child.kill('SIGTERM');
+      await program.exited;
+      const answer = await send(port, { path: '/me', query, headers });
+      assert.ok([502, 503].includes(answer.status), `${answer.status}`);
+      assertNoCanary(answer.text, 'an error');
+      if (name !== 'lighttpd') assertJsonError(answer, answer.status);
+      await stage.ready(stage.spawn('program', args[0], args.slice(1)), address);
+      context.upstream.answers({ body: '{}' });
+      const deadline = Date.now() + 10_000;  // lighttpd looks once a second whether it is back
+      while ((await send(port, { path: '/me', query })).status !== 200) {
+        assert.ok(Date.now() < deadline, 'it is not found again');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    });
+
+    test('nothing leaked into logs or command lines', async () => {
+      assertNothingLeaked(stage);
+      front.child.kill('SIGTERM');  // lighttpd keeps its log in memory for some seconds
+      await front.exited;
+      assertNothingLeaked(stage);
+      const log = [...stage.logs()].filter(([file]) => !file.startsWith('threads-oauth.fcgi')).map(([, text]) => text).join('');
+      assert.match(log, /\/long-lived-access-token/, 'there is a log');
+    });
+  });
+}
