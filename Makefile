@@ -37,7 +37,7 @@ objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
 
 .DELETE_ON_ERROR:
-.PHONY: all run test bench fuzz lint format install clean help seeds
+.PHONY: all run test bench fuzz lint format install deb clean help seeds
 
 all: ## build both programs into build/
 	@deploy/need build
@@ -69,12 +69,13 @@ fuzz: ## fuzz each target for FUZZ_SECONDS=60
 lint: ## formatting, layers, analysers
 	@BUILD=$(BUILD) tests/lint
 
-install: $(programs) ## install below PREFIX=/usr/local (and DESTDIR)
-	install -D -m 755 $(BUILD)/threads-oauth.fcgi $(DESTDIR)$(PREFIX)/lib/threads-oauth/threads-oauth.fcgi
-	install -d $(DESTDIR)$(PREFIX)/share/threads-oauth/www $(DESTDIR)$(PREFIX)/share/doc/threads-oauth
-	install -m 644 www/* $(DESTDIR)$(PREFIX)/share/threads-oauth/www/
-	install -m 644 README.md LICENSE .env.example nginx.conf.example deploy/apache.conf.example \
-	  $(DESTDIR)$(PREFIX)/share/doc/threads-oauth/
+install: all ## install below PREFIX=/usr/local (and DESTDIR)
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) BUILD=$(BUILD) deploy/install
+
+deb: ## build the Debian package into build/
+	@deploy/need build deb
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
+	@VERSION=$(VERSION) BUILD=$(BUILD) deploy/package
 
 format: ## format the sources with clang-format
 	@deploy/need lint

@@ -25,9 +25,11 @@ unsigned hex4(std::string_view digits) {
 }
 
 // What RapidJSON 1.1 lets pass: nesting without end (what reads or writes a deep document later
-// would recurse), a lone low surrogate, a byte order mark, and a NUL, which it takes for the end.
+// would recurse), a lone low surrogate, a byte order mark or a part of one, and a NUL, which it takes
+// for the end.
 std::optional<JsonError> find_mistake(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) return JsonError{"Unexpected byte order mark.", 0};
+  const bool is_ascii = text.empty() || static_cast<unsigned char>(text.front()) < 0x80;
+  if (!is_ascii) return JsonError{"Unexpected byte order mark or other character.", 0};
   const auto mistake = [&](const char* message, std::size_t at) {
     return JsonError{message, characters_before(text, at)};
   };

@@ -101,6 +101,8 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
     const std::size_t length = word(header[4], header[5]);
     const std::size_t padding = header[6];
     if (header[0] != kVersion || id == 0) return malformed();
+    // libfcgi takes the padding of these records for the next one; no web server pads them.
+    if (padding != 0 && (type == kBeginRequest || length == 0)) return malformed();
     if (expect == Expect::kBegin) {
       if (type != kBeginRequest || length != 8) return malformed();
       result.request_id = id;

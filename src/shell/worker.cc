@@ -104,7 +104,7 @@ void Worker::on_events() {
     switch (static_cast<Tag>(event.data.u64 >> 32U)) {
       case Tag::kListener: accept_from(fd); break;
       case Tag::kWake: take_orders(); break;
-      case Tag::kConnection: on_connection(fd); break;
+      case Tag::kConnection: on_connection(fd, event.events); break;
       case Tag::kUpstream: upstream_.on_ready(fd, event.events); break;
     }
   }
@@ -168,7 +168,7 @@ bool Worker::accept_from(int listener) {
       setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer);
     }
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLET;
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
     event.data.u64 = tagged(Tag::kConnection, fd.get());
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     const auto slot = static_cast<std::size_t>(fd.get());
@@ -192,12 +192,19 @@ void Worker::accept_the_last() {
   }
 }
 
-void Worker::on_connection(int fd) {
+void Worker::on_connection(int fd, std::uint32_t events) {
   const auto slot = static_cast<std::size_t>(fd);
   if (slot >= connections_.size() || !connections_[slot]) return;
   Connection& connection = *connections_[slot];
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) connection.gone = true;
   switch (connection.state) {
-    case Connection::State::kReading: return read(connection);
+    case Connection::State::kReading:
+      read(connection);
+      // What is half here will never be whole.
+      if (connections_[slot] && connection.gone && connection.state == Connection::State::kReading) {
+        close(fd);
+      }
+      return;
     case Connection::State::kDraining: return drain(connection);
     case Connection::State::kExchanging:
       connection.ready = true;
@@ -312,7 +319,7 @@ void Worker::write(Connection& connection) {
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
       // Asked for only now: a kept connection would wake the loop each time its peer reads.
       epoll_event event{};
-      event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+      event.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET;
       event.data.u64 = tagged(Tag::kConnection, connection.fd.get());
       epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), &event);
       if (connection.deadline == 0) start_deadline(connection);
@@ -328,7 +335,7 @@ void Worker::write(Connection& connection) {
     connection.state = Connection::State::kDraining;
     start_deadline(connection);
     drain(connection);
-  } else if (connection.keep) {
+  } else if (connection.keep && !connection.gone) {
     connection.state = Connection::State::kReading;
   } else {
     close(connection.fd.get());

@@ -44,6 +44,7 @@ class Worker {
     Fd fd;
     State state = State::kReading;
     bool ready = false;  // bytes came in a state that does not read them
+    bool gone = false;   // the peer sends no more
     std::uint16_t request_id = 0;
     bool keep = false;   // the peer wants it open after the reply
     bool last = false;   // all the same it is closed then
@@ -62,7 +63,7 @@ class Worker {
   bool accept_from(int listener);
   void accept_the_last();
   void watch_listeners(bool watch);
-  void on_connection(int fd);
+  void on_connection(int fd, std::uint32_t events);
   void read(Connection& connection);
   void serve(Connection& connection, const Request& request);
   void refuse_unread(Connection& connection, int status, std::string_view sentence);

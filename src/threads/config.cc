@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/form.h"
 #include "core/text.h"
 
 namespace {
@@ -85,6 +86,11 @@ std::string masked(const Secret& secret) { return secret.empty() ? "" : "*******
 std::variant<Config, ConfigErrors> read_config(const Environment& variables) {
   Config config;
   ConfigErrors errors;
+
+  // What is shown must be showable: /config is JSON.
+  for (const auto& [name, value] : variables) {
+    if (name.starts_with("THREADS_") && !is_utf8(value)) errors.push_back(name + " is not UTF-8.");
+  }
 
   const auto require = [&](std::string_view name) {
     std::string value = get(variables, name, "");

@@ -1,5 +1,7 @@
 #include "threads/validation.h"
 
+#include <cmath>
+
 #include "threads/redact.h"
 
 namespace {
@@ -17,7 +19,9 @@ std::string entry(std::string_view type, const std::string& loc, std::string_vie
 constexpr std::size_t kLongestName = 32;
 
 void mask_strings(rapidjson::Value& value, rapidjson::Document::AllocatorType& allocator) {
-  if (value.IsString() && value.GetStringLength() >= kShortestSecret) {
+  if (value.IsDouble() && !std::isfinite(value.GetDouble())) {
+    value.SetNull();  // RapidJSON reads some numbers as infinite, and writes nothing for them
+  } else if (value.IsString() && value.GetStringLength() >= kShortestSecret) {
     value.SetString(kRedacted.data(), static_cast<rapidjson::SizeType>(kRedacted.size()),
                     allocator);
   } else if (value.IsArray()) {

@@ -119,7 +119,7 @@ export async function startApache(stage, way, { socket, envFile }) {
     fcgid: ['mpm_event', 'fcgid'],
     cgi: ['mpm_prefork', 'cgi'],
   }[way];
-  const load = [...modules, 'authz_core', 'authz_host', 'alias', 'allowmethods', 'env', 'headers', 'mime', 'dir'].map(
+  const load = [...modules, 'authz_core', 'authz_host', 'alias', 'allowmethods', 'env', 'headers', 'mime', 'dir', 'setenvif'].map(
     (module) => `LoadModule ${module}_module /usr/lib/apache2/modules/mod_${module}.so\n`);
   const conf = stage.write(`${name}/apache.conf`, `ServerRoot ${stage.path(name)}
 ServerName localhost

@@ -91,6 +91,11 @@ TEST_CASE("the timeout is in seconds") {
   }
 }
 
+TEST_CASE("what is no UTF-8 is refused") {
+  CHECK(refuses("THREADS_SCOPE", "\xE9"));
+  CHECK(refuses("THREADS_APP_ID", "\xFF"));
+}
+
 TEST_CASE("what --check shows has no secret in it") {
   Environment variables = minimal();
   variables["THREADS_APP_SECRET"] = "CANARY-1";

@@ -51,6 +51,9 @@ TEST_CASE("parse_json takes one JSON value and nothing else") {
     CHECK_FALSE(is_json(bad));
   }
   CHECK_FALSE(is_json(std::string_view("{}\0", 3)));
+  CHECK_FALSE(is_json("\xBB{}"));
+  CHECK_FALSE(is_json("\xEF{}"));
+  CHECK_FALSE(is_json("\xBF\xBB{}"));
 }
 
 TEST_CASE("parse_json has a depth limit that brackets in strings do not touch") {
