@@ -52,12 +52,13 @@ describe('the package', () => {
     const lines = run('dpkg-deb', ['-c', deb]).trim().split('\n').map((line) => line.split(/\s+/));
     for (const [mode, owner, , , , name] of lines) {
       assert.equal(owner, 'root/root', name);
-      const expected = name.endsWith('/env') ? '-rw-r-----' : name.endsWith('.fcgi') ? '-rwxr-xr-x'
+      const expected = name.endsWith('/env') ? '-rw-r-----' : /\.fcgi$|\/bin\/threads-token$/.test(name) ? '-rwxr-xr-x'
         : { d: 'drwxr-xr-x', l: 'lrwxrwxrwx', '-': '-rw-r--r--' }[mode[0]];
       assert.equal(mode, expected, name);
     }
     const names = lines.map((line) => line[5]);
-    for (const name of ['./usr/lib/threads-oauth/threads-oauth.fcgi', './usr/sbin/threads-oauth', './etc/threads-oauth/env',
+    for (const name of ['./usr/lib/threads-oauth/threads-oauth.fcgi', './usr/sbin/threads-oauth', './usr/bin/threads-token', './usr/share/man/man1/threads-token.1.gz',
+      './etc/threads-oauth/env',
       './usr/share/threads-oauth/www/index.html', './usr/share/man/man8/threads-oauth.8.gz', './usr/share/man/man5/threads-oauth.env.5.gz',
       './lib/systemd/system/threads-oauth.socket', './lib/systemd/system/threads-oauth.service',
       ...['nginx.conf', 'apache.conf', 'lighttpd.conf', 'Caddyfile', 'haproxy-single.cfg'].map((it) => `./usr/share/doc/threads-oauth/examples/${it}`),
