@@ -25,8 +25,8 @@ unsigned hex4(std::string_view digits) {
 }
 
 // What RapidJSON 1.1 lets pass: nesting without end (what reads or writes a deep document later
-// would recurse), a lone low surrogate, a byte order mark or a part of one, and a NUL, which it takes
-// for the end.
+// would recurse), a lone low surrogate, a byte order mark or a part of one, and a NUL, which it
+// takes for the end.
 std::optional<JsonError> find_mistake(std::string_view text) {
   const bool is_ascii = text.empty() || static_cast<unsigned char>(text.front()) < 0x80;
   if (!is_ascii) return JsonError{"Unexpected byte order mark or other character.", 0};

@@ -204,7 +204,8 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
 // comes, PIPEWAIT or not. By HTTP/1.1 that is as it must be.
 void Upstream::limit_connections(Lane& lane) {
   const auto most = static_cast<long>(kFewConnections + lane.in_flight / kStreams);
-  curl_multi_setopt(lane.multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, shares_connections_ ? most : 0L);
+  curl_multi_setopt(lane.multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
+                    shares_connections_ ? most : 0L);
 }
 
 void Upstream::on_ready(int fd, std::uint32_t events) {

@@ -17,9 +17,11 @@
 
 namespace {
 
-// A web server sends a request at once and takes the reply at once; who is slower than this is none.
+// A web server sends a request at once and takes the reply at once; who is slower than this is
+// none.
 constexpr std::chrono::seconds kPatience{10};
-// After stop(), for a connection that has sent nothing yet, and for a peer to let go of an idle one.
+// After stop(), for a connection that has sent nothing yet, and for a peer to let go of an idle
+// one.
 constexpr std::chrono::milliseconds kLastPatience{500};
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 constexpr int kAcceptsAtOnce = 64;
@@ -182,13 +184,15 @@ bool Worker::accept_from(int listener) {
   return listening_;
 }
 
-// Whoever has connected may have sent a request, and would lose it with the listening socket. A unix
-// socket's queue outlives the shutdown; a TCP socket's does not, so it is emptied before too.
+// Whoever has connected may have sent a request, and would lose it with the listening socket. A
+// unix socket's queue outlives the shutdown; a TCP socket's does not, so it is emptied before too.
 void Worker::accept_the_last() {
   for (const int listener : listeners_) {
-    while (accept_from(listener)) {}
+    while (accept_from(listener)) {
+    }
     shutdown(listener, SHUT_RDWR);
-    while (accept_from(listener)) {}
+    while (accept_from(listener)) {
+    }
   }
 }
 
@@ -201,14 +205,13 @@ void Worker::on_connection(int fd, std::uint32_t events) {
     case Connection::State::kReading:
       read(connection);
       // What is half here will never be whole.
-      if (connections_[slot] && connection.gone && connection.state == Connection::State::kReading) {
+      if (connections_[slot] && connection.gone &&
+          connection.state == Connection::State::kReading) {
         close(fd);
       }
       return;
     case Connection::State::kDraining: return drain(connection);
-    case Connection::State::kExchanging:
-      connection.ready = true;
-      return;
+    case Connection::State::kExchanging: connection.ready = true; return;
     case Connection::State::kWriting:
       connection.ready = true;
       write(connection);
@@ -289,9 +292,9 @@ void Worker::refuse_unread(Connection& connection, int status, std::string_view 
 }
 
 void Worker::reply(Connection& connection, const Reply& reply, int upstream_status) {
-  log_.request({connection.method, connection.path, reply.status, upstream_status,
-                std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() -
-                                                                      connection.began)});
+  log_.request(
+      {connection.method, connection.path, reply.status, upstream_status,
+       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - connection.began)});
   connection.out = reply_records(connection.request_id, to_cgi(reply, connection.head));
   connection.sent = 0;
   connection.state = Connection::State::kWriting;
@@ -300,10 +303,11 @@ void Worker::reply(Connection& connection, const Reply& reply, int upstream_stat
   write(connection);
 }
 
-// A web server that has kept a connection may send its next request the moment before it sees that we
-// have closed it, and cannot know whether the request was read: a POST is lost (nginx: 502). So it is
-// told in words that it ignores within a reply. Behind END_REQUEST they make nginx close instead of
-// keep; on an idle connection too, unless it has just sent a request there: that is served.
+// A web server that has kept a connection may send its next request the moment before it sees that
+// we have closed it, and cannot know whether the request was read: a POST is lost (nginx: 502). So
+// it is told in words that it ignores within a reply. Behind END_REQUEST they make nginx close
+// instead of keep; on an idle connection too, unless it has just sent a request there: that is
+// served.
 void Worker::bid_farewell(Connection& connection) {
   if (!connection.keep) return;
   connection.keep = false;
@@ -313,9 +317,8 @@ void Worker::bid_farewell(Connection& connection) {
 // Ends in another state once the peer has taken all; the connection may be gone then.
 void Worker::write(Connection& connection) {
   while (connection.sent < connection.out.size()) {
-    const ssize_t sent =
-        send(connection.fd.get(), connection.out.data() + connection.sent,
-             connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send(connection.fd.get(), connection.out.data() + connection.sent,
+                              connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
       // Asked for only now: a kept connection would wake the loop each time its peer reads.
       epoll_event event{};
@@ -345,8 +348,7 @@ void Worker::write(Connection& connection) {
 // Closing with bytes unread would reset the connection, and the peer could lose our reply.
 void Worker::drain(Connection& connection) {
   for (;;) {
-    const ssize_t got =
-        recv(connection.fd.get(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
+    const ssize_t got = recv(connection.fd.get(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return close(connection.fd.get());
   }
@@ -357,9 +359,8 @@ void Worker::finish_exchanges() {
     const Transfer& transfer = *finished->transfer;
     Connection& connection = *connections_[static_cast<std::size_t>(transfer.owner)];
     const int fd = transfer.owner;
-    const Reply concluded = guarded([&] {
-      return transfer.service()->conclude(transfer.exchange(), finished->answer);
-    });
+    const Reply concluded = guarded(
+        [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
     upstream_.recycle(std::move(finished->transfer));
     reply(connection, concluded, finished->answer.status);
     read_again(fd);
@@ -388,8 +389,8 @@ void Worker::close_late() {
   }
 }
 
-// Nothing is closed here: a new connection's first request may be on the way, and of an idle one the
-// peer lets go by itself.
+// Nothing is closed here: a new connection's first request may be on the way, and of an idle one
+// the peer lets go by itself.
 void Worker::close_idle() {
   deadlines_.clear();
   for (const auto& connection : connections_) {

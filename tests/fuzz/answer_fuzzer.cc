@@ -21,27 +21,13 @@ std::string fill(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char kind = text[i] == '$' && i + 1 < text.size() ? text[i + 1] : '\0';
     switch (kind) {
-      case '1':
-        body += kCredential;
-        break;
-      case '2':
-        body += percent_encode(kCredential);
-        break;
-      case '3':
-        body += kAppSecret;
-        break;
-      case '4':
-        body += percent_encode(kClientSecret);
-        break;
-      case '5':
-        body += kMetaSecret;
-        break;
-      case '6':
-        body += url;
-        break;
-      default:
-        body += text[i];
-        continue;
+      case '1': body += kCredential; break;
+      case '2': body += percent_encode(kCredential); break;
+      case '3': body += kAppSecret; break;
+      case '4': body += percent_encode(kClientSecret); break;
+      case '5': body += kMetaSecret; break;
+      case '6': body += url; break;
+      default: body += text[i]; continue;
     }
     ++i;
   }

@@ -132,9 +132,7 @@ void expect(bool kept, const char* promise) {
   std::abort();
 }
 
-bool is_json(std::string_view text) {
-  return is_utf8(text) && JsonReader(text).read_text();
-}
+bool is_json(std::string_view text) { return is_utf8(text) && JsonReader(text).read_text(); }
 
 Config canary_config() {
   Config config;

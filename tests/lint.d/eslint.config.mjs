@@ -8,4 +8,6 @@ export default [
   js.configs.recommended,
   { files: ['www/**/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['tests/**/*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  // What is taken out of an object so that the rest is without it.
+  { rules: { 'no-unused-vars': ['error', { ignoreRestSiblings: true }] } },
 ];

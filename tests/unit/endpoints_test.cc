@@ -151,7 +151,8 @@ TEST_CASE("what is echoed in a 422 holds no code and no token") {
 }
 
 TEST_CASE("a number beyond all doubles is echoed as null, not as nothing") {
-  CHECK(reply_to(post(R"({"code":-187e308,"redirect_uri":"u"})")).body.ends_with(R"("input":null}]})"));
+  CHECK(reply_to(post(R"({"code":-187e308,"redirect_uri":"u"})"))
+            .body.ends_with(R"("input":null}]})"));
 }
 
 TEST_CASE("lengths of body and query") {
