@@ -174,12 +174,13 @@ bool Worker::accept_from(int listener) {
     event.data.u64 = tagged(Tag::kConnection, fd.get());
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     const auto slot = static_cast<std::size_t>(fd.get());
-    if (connections_.size() <= slot) connections_.resize(slot + 1);
+    if (slot >= connections_.size()) connections_.resize(slot + 1);
     connections_[slot] = std::make_unique<Connection>();
-    connections_[slot]->fd = std::move(fd);
+    Connection& connection = *connections_[slot];
+    connection.fd = std::move(fd);
     ++open_;
-    start_deadline(*connections_[slot]);
-    read(*connections_[slot]);  // the request is often here already
+    start_deadline(connection);
+    read(connection);  // the request is often here already
   }
   return listening_;
 }
