@@ -196,7 +196,8 @@ int serve(const Program& program, const Options& options, const std::vector<int>
   log.flush();
   start_fastcgi();
   const CurlLibrary curl;
-  std::signal(SIGPIPE, SIG_IGN);  // after libfcgi, which sets handlers of its own
+  // After libfcgi, which sets handlers of its own.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw std::runtime_error("signal failed");
 
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.workers; ++i) {

@@ -1,6 +1,7 @@
 #include "shell/record_gate.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/request.h"
 
@@ -67,6 +68,24 @@ class PairWalk {
 
 unsigned word(unsigned char high, unsigned char low) { return high * 256U + low; }
 
+struct Record {
+  std::uint16_t id;
+  std::size_t length;
+  std::size_t padding;
+};
+
+// What a header says, or nothing if no record of a request at this point has it.
+std::optional<Record> read_header(std::span<const unsigned char> header, unsigned char expected) {
+  const Record record{static_cast<std::uint16_t>(word(header[2], header[3])),
+                      word(header[4], header[5]), header[6]};
+  if (header[0] != kVersion || header[1] != expected || record.id == 0) return std::nullopt;
+  if (expected == kBeginRequest && record.length != 8) return std::nullopt;
+  // libfcgi takes the padding of these for the next record; no web server pads them.
+  const bool may_be_padded = expected != kBeginRequest && record.length > 0;
+  if (record.padding > 0 && !may_be_padded) return std::nullopt;
+  return record;
+}
+
 void append_record(std::string& out, unsigned char type, std::uint16_t id,
                    std::string_view content) {
   const std::size_t padding = (8 - content.size() % 8) % 8;
@@ -86,64 +105,46 @@ void append_record(std::string& out, unsigned char type, std::uint16_t id,
 }  // namespace
 
 GateResult inspect_records(std::span<const unsigned char> bytes) {
+  constexpr GateResult kNoRequest{Gate::kMalformed, 0, 0, false};
   GateResult result;
-  enum class Expect { kBegin, kParams, kStdin } expect = Expect::kBegin;
+  unsigned char expected = kBeginRequest;  // then kParams, then kStdin
   PairWalk pairs;
   std::size_t params = 0;  // bytes promised so far
   std::size_t body = 0;    // likewise
   std::size_t at = 0;
-  const auto malformed = [] { return GateResult{Gate::kMalformed, 0, 0, false}; };
 
   while (bytes.size() - at >= kHeader) {
-    const auto header = bytes.subspan(at, kHeader);
-    const unsigned char type = header[1];
-    const auto id = static_cast<std::uint16_t>(word(header[2], header[3]));
-    const std::size_t length = word(header[4], header[5]);
-    const std::size_t padding = header[6];
-    if (header[0] != kVersion || id == 0) return malformed();
-    // libfcgi takes the padding of these records for the next one; no web server pads them.
-    if (padding != 0 && (type == kBeginRequest || length == 0)) return malformed();
-    if (expect == Expect::kBegin) {
-      if (type != kBeginRequest || length != 8) return malformed();
-      result.request_id = id;
-    } else if (id != result.request_id || type != (expect == Expect::kParams ? kParams : kStdin)) {
-      return malformed();
-    }
-    if (expect == Expect::kParams) params += length;
-    if (expect == Expect::kStdin) body += length;
+    const auto record = read_header(bytes.subspan(at, kHeader), expected);
+    if (!record) return kNoRequest;
+    if (expected != kBeginRequest && record->id != result.request_id) return kNoRequest;
+    result.request_id = record->id;
+    if (expected == kParams) params += record->length;
+    if (expected == kStdin) body += record->length;
     if (params > kMaxParams || body > kMaxBody) {
       result.gate = body > kMaxBody ? Gate::kBodyTooLong : Gate::kParamsTooLong;
       return result;
     }
-    const bool record_is_here = bytes.size() - at - kHeader >= length + padding;
-    if (!record_is_here) break;
-    const auto content = bytes.subspan(at + kHeader, length);
-    at += kHeader + length + padding;
+    const bool is_here = bytes.size() - at - kHeader >= record->length + record->padding;
+    if (!is_here) break;
+    const auto content = bytes.subspan(at + kHeader, record->length);
+    at += kHeader + record->length + record->padding;
 
-    switch (expect) {
-      case Expect::kBegin:
-        if (word(content[0], content[1]) != kResponder) return malformed();
-        result.keep_connection = (content[2] & kKeepConn) != 0;
-        expect = Expect::kParams;
-        break;
-      case Expect::kParams:
-        if (!pairs.feed(content)) return malformed();
-        if (length == 0) {
-          if (!pairs.at_boundary()) return malformed();
-          expect = Expect::kStdin;
-        }
-        break;
-      case Expect::kStdin:
-        if (length == 0) {
-          result.gate = Gate::kWhole;
-          result.length = at;
-          return result;
-        }
-        break;
+    if (expected == kBeginRequest) {
+      if (word(content[0], content[1]) != kResponder) return kNoRequest;
+      result.keep_connection = (content[2] & kKeepConn) != 0;
+      expected = kParams;
+    } else if (expected == kParams) {
+      const bool ends = content.empty();
+      if (!pairs.feed(content) || (ends && !pairs.at_boundary())) return kNoRequest;
+      if (ends) expected = kStdin;
+    } else if (content.empty()) {
+      result.gate = Gate::kWhole;
+      result.length = at;
+      return result;
     }
   }
-  if (bytes.size() >= kMaxRequest && expect != Expect::kBegin) {
-    result.gate = expect == Expect::kStdin ? Gate::kBodyTooLong : Gate::kParamsTooLong;
+  if (bytes.size() >= kMaxRequest && expected != kBeginRequest) {
+    result.gate = expected == kStdin ? Gate::kBodyTooLong : Gate::kParamsTooLong;
   }
   return result;
 }

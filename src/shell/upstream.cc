@@ -202,7 +202,7 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
 
 // When its first connection is full, libcurl (7.88) would open another for each exchange that
 // comes, PIPEWAIT or not. By HTTP/1.1 that is as it must be.
-void Upstream::limit_connections(Lane& lane) {
+void Upstream::limit_connections(Lane& lane) const {
   const auto most = static_cast<long>(kFewConnections + lane.in_flight / kStreams);
   curl_multi_setopt(lane.multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
                     shares_connections_ ? most : 0L);

@@ -88,10 +88,10 @@ class Upstream {
 
  private:
   struct Lane;
-  static int on_socket(CURL* handle, curl_socket_t fd, int what, void* lane, void* known);
-  static int on_timer(CURLM* multi, long timeout_ms, void* lane);
+  static int on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* known);
+  static int on_timer(CURLM* multi, long timeout_ms, void* data);
   std::size_t lane_with_room();
-  void limit_connections(Lane& lane);
+  void limit_connections(Lane& lane) const;
   void close_empty_lanes();
 
   struct MultiCloser {

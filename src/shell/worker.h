@@ -68,7 +68,7 @@ class Worker {
   void serve(Connection& connection, const Request& request);
   void refuse_unread(Connection& connection, int status, std::string_view sentence);
   void reply(Connection& connection, const Reply& reply, int upstream_status);
-  void bid_farewell(Connection& connection);
+  static void bid_farewell(Connection& connection);
   void write(Connection& connection);
   void drain(Connection& connection);
   void finish_exchanges();

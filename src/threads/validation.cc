@@ -36,9 +36,9 @@ void mask_strings(rapidjson::Value& value, rapidjson::Document::AllocatorType& a
 }
 
 std::string masked_json(const rapidjson::Value& value) {
-  rapidjson::Document copy;
-  copy.CopyFrom(value, copy.GetAllocator());
-  mask_strings(copy, copy.GetAllocator());
+  rapidjson::Document::AllocatorType allocator;
+  rapidjson::Value copy(value, allocator);
+  mask_strings(copy, allocator);
   return to_json(copy);
 }
 
