@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
+
+#include "core/text.h"
 
 namespace {
 
@@ -10,62 +13,57 @@ namespace {
 // of an address makes two.
 constexpr int kDeepest = 3;
 
-using Range = std::pair<std::size_t, std::size_t>;  // from, to: of the text as it came
+using Range = std::pair<std::size_t, std::size_t>;  // from, to
 
-// What a text says, and where each of its bytes begins in the text as it came.
-struct Reading {
-  std::string text;
-  std::vector<std::size_t> from;  // one more than bytes: the end
-};
+enum class Case { kMatters, kIgnored };
 
-Reading as_it_is(std::string_view text) {
-  Reading reading{std::string(text), {}};
-  for (std::size_t i = 0; i <= text.size(); ++i) reading.from.push_back(i);
-  return reading;
+bool same(char a, char b, Case which) {
+  return which == Case::kIgnored ? lower_case({&a, 1}) == lower_case({&b, 1}) : a == b;
 }
 
-// With what is percent-encoded decoded once; whatever is no encoding stays.
-Reading decoded(const Reading& before, bool plus_is_space) {
-  Reading after;
-  const std::string& text = before.text;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    after.from.push_back(before.from[i]);
+// How a character is written: plain, as '+' for a blank, or percent-encoded so many times over
+// (%XX, %25XX, %2525XX). Where it ends in the text, if it is c.
+std::optional<std::size_t> match_character(std::string_view text, std::size_t at, char c, int times,
+                                           Case which) {
+  if (text[at] == '%' && times > 0) {
+    std::size_t digits = at + 1;
+    for (int i = 1; i < times && text.substr(digits).starts_with("25"); ++i) digits += 2;
+    const std::string_view hex = text.substr(digits, 2);
     unsigned char byte = 0;
-    const char* const hex = text.data() + i + 1;
-    if (text[i] == '%' && text.size() - i > 2 &&
-        std::from_chars(hex, hex + 2, byte, 16).ptr == hex + 2) {
-      after.text += static_cast<char>(byte);
-      i += 2;
-    } else {
-      after.text += plus_is_space && text[i] == '+' ? ' ' : text[i];
+    const char* const end = hex.data() + hex.size();
+    const bool is_hex = hex.size() == 2 && std::from_chars(hex.data(), end, byte, 16).ptr == end;
+    if (is_hex && same(static_cast<char>(byte), c, which)) return digits + 2;
+  }
+  if (same(text[at], c, which) || (text[at] == '+' && c == ' ')) return at + 1;
+  return std::nullopt;
+}
+
+// Where `what` ends that begins there.
+std::optional<std::size_t> match(std::string_view text, std::size_t at, std::string_view what,
+                                 int times, Case which) {
+  for (const char c : what) {
+    if (at >= text.size()) return std::nullopt;
+    const auto next = match_character(text, at, c, times, which);
+    if (!next) return std::nullopt;
+    at = *next;
+  }
+  return at;
+}
+
+void find_all(std::string_view text, std::string_view what, Case which, std::vector<Range>& found) {
+  for (int times = 0; times <= kDeepest; ++times) {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (const auto end = match(text, at, what, times, which)) found.emplace_back(at, *end);
     }
   }
-  after.from.push_back(before.from.back());
-  return after;
-}
-
-void find_all(const Reading& reading, std::string_view what, std::vector<Range>& found) {
-  if (what.empty()) return;
-  for (std::size_t at = reading.text.find(what); at != std::string::npos;
-       at = reading.text.find(what, at + what.size())) {
-    found.emplace_back(reading.from[at], reading.from[at + what.size()]);
-  }
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
 }
 
 // The host with all around it up to the next blank or quote: a URL may come without its scheme.
-void find_urls(std::string_view text, const Reading& reading, std::string_view api_url,
-               std::vector<Range>& found) {
+void find_urls(std::string_view text, std::string_view api_url, std::vector<Range>& found) {
   const std::size_t slashes = api_url.find("//");
-  if (slashes == std::string_view::npos) return;
-  const std::string host = lower(std::string(api_url.substr(slashes + 2)));
+  if (slashes == std::string_view::npos || slashes + 2 == api_url.size()) return;
   std::vector<Range> hosts;
-  find_all({lower(reading.text), reading.from}, host, hosts);
+  find_all(text, api_url.substr(slashes + 2), Case::kIgnored, hosts);
   const auto is_edge = [](char c) {
     return static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '\'' || c == '<' || c == '>';
   };
@@ -80,15 +78,10 @@ std::string without(std::string_view text, std::vector<Range> ranges) {
   std::sort(ranges.begin(), ranges.end());
   std::string out;
   std::size_t done = 0;
-  bool any = false;
   for (const auto& [begin, end] : ranges) {
-    if (any && begin < done) {  // lies in the one before, or goes on from there
-      done = std::max(done, end);
-      continue;
-    }
-    out.append(text.substr(done, begin - done)).append(kRedacted);
-    done = end;
-    any = true;
+    const bool overlaps = done > 0 && begin < done;
+    if (!overlaps) out.append(text.substr(done, begin - done)).append(kRedacted);
+    done = std::max(done, end);
   }
   return out.append(text.substr(done));
 }
@@ -98,17 +91,9 @@ std::string without(std::string_view text, std::vector<Range> ranges) {
 std::string redact(std::string_view text, const std::vector<std::string_view>& secrets,
                    std::string_view api_url) {
   std::vector<Range> found;
-  for (const bool plus_is_space : {false, true}) {
-    Reading reading = as_it_is(text);
-    for (int depth = 0; depth <= kDeepest; ++depth) {
-      for (const std::string_view secret : secrets) {
-        if (secret.size() >= kShortestSecret) find_all(reading, secret, found);
-      }
-      find_urls(text, reading, api_url, found);
-      Reading next = decoded(reading, plus_is_space);
-      if (next.text == reading.text) break;
-      reading = std::move(next);
-    }
+  for (const std::string_view secret : secrets) {
+    if (secret.size() >= kShortestSecret) find_all(text, secret, Case::kMatters, found);
   }
+  find_urls(text, api_url, found);
   return without(text, std::move(found));
 }
