@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 
 #include "shell/fastcgi.h"
@@ -100,12 +101,20 @@ void Worker::on_events() {
   const int count =
       epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
   now_ = Clock::now();
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
+  const std::span<const epoll_event> ready(events.data(),
+                                           static_cast<std::size_t>(std::max(count, 0)));
+  const auto tag_of = [](const epoll_event& event) {
+    return static_cast<Tag>(event.data.u64 >> 32U);
+  };
+  // Orders first: who was told that the configuration was read again must find it so.
+  for (const epoll_event& event : ready) {
+    if (tag_of(event) == Tag::kWake) take_orders();
+  }
+  for (const epoll_event& event : ready) {
     const int fd = static_cast<int>(event.data.u64 & 0xFFFFFFFFU);
-    switch (static_cast<Tag>(event.data.u64 >> 32U)) {
+    switch (tag_of(event)) {
       case Tag::kListener: accept_from(fd); break;
-      case Tag::kWake: take_orders(); break;
+      case Tag::kWake: break;
       case Tag::kConnection: on_connection(fd, event.events); break;
       case Tag::kUpstream: upstream_.on_ready(fd, event.events); break;
     }

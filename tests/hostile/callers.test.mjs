@@ -36,7 +36,8 @@ const bodies = [
   ['that is never sent', post('', ['Content-Length: 10000000']), 413, { silent: true, ms: 3_000 }],
   ['shorter than its Content-Length', post(login, [`Content-Length: ${login.length + 50}`]), [400, 408], { end: true, silent: true }],
   ['longer than its Content-Length', post(login, ['Content-Length: 5']), 422],
-  ['without Content-Length', post(login, []), [411, 422], { end: true }],
+  // nginx may take the end of what is sent for a caller who has gone, and say nothing.
+  ['without Content-Length', post(login, []), [411, 422], { end: true, silent: true }],
   ['with an empty Content-Length', post(login, ['Content-Length: ']), [400, 422], { end: true }],
   ['with Content-Length: -1', post(login, ['Content-Length: -1']), [400, 413]],
   ['with Content-Length: 99999999999999999999', post(login, ['Content-Length: 99999999999999999999']), [400, 413]],
