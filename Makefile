@@ -53,6 +53,7 @@ test: ## all tests; SUITE="unit page integration ..." runs some
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests
 	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/asan SANITIZE=address,undefined \
 	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests seeds
+	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread $(BUILD)/tsan/threads-oauth.fcgi
 	@tests/run $(SUITE)
 
 bench: ## measure the program beside nginx, libcurl, PHP-FPM and Node
