@@ -1,6 +1,6 @@
 # threads-oauth: `make help` lists what can be made. Settings are at the top; `make V=1` shows commands.
 
-VERSION  ?= 0.1.0
+VERSION   = 0.1.0
 CXX      ?= g++
 CXXFLAGS ?= -O2 -g
 BUILD    ?= build

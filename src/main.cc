@@ -1,6 +1,9 @@
 // threads-oauth: "Login with Threads" for people who run their own web server.
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "shell/program.h"
 #include "threads/conclude.h"
 #include "threads/config.h"
@@ -12,7 +15,9 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
   auto read = read_config(variables);
   if (auto* errors = std::get_if<ConfigErrors>(&read)) return std::move(*errors);
   const auto config = std::make_shared<const Config>(std::get<Config>(std::move(read)));
-  if (!config->ca_file.empty() && access(config->ca_file.c_str(), R_OK) != 0) {
+  std::error_code error;
+  if (!config->ca_file.empty() && (access(config->ca_file.c_str(), R_OK) != 0 ||
+                                   !std::filesystem::is_regular_file(config->ca_file, error))) {
     return std::vector<std::string>{"THREADS_CA_FILE cannot be read."};
   }
   return std::make_shared<const Service>(Service{

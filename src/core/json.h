@@ -1,7 +1,7 @@
 // JSON by RapidJSON with the limits that outside bytes need, and the little writing that we do.
 #pragma once
 
-// RapidJSON's own switches: lengths in size_t, std::string members.
+// RapidJSON's own switch: it takes std::string.
 #define RAPIDJSON_HAS_STDSTRING 1
 #include <rapidjson/document.h>
 

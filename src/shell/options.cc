@@ -80,8 +80,8 @@ std::string usage(std::string_view program, std::string_view purpose) {
   --socket-mode MODE       mode of the socket file, 0660 if not given
   --env-file FILE          configuration; else $THREADS_ENV_FILE, else .env if there is one
   --workers N              threads that serve, 1 if not given
-  --max-in-flight N        exchanges with Threads at once, beyond which the answer is 503;
-                           as many as the descriptors allow if not given
+  --max-in-flight N        exchanges with Threads at once, in equal shares for the workers, beyond
+                           which the answer is 503; as many as the descriptors allow if not given
   --check                  print the effective configuration, secrets masked, and exit
   --version                print the version and exit
   --help                   print this and exit

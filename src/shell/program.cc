@@ -8,12 +8,14 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include "shell/cgi.h"
@@ -76,7 +78,8 @@ std::variant<Environment, std::string> read_variables(const std::string& env_fil
   const bool must_exist = !path.empty();
   if (path.empty()) path = ".env";
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  std::error_code unknown;
+  if (!file || std::filesystem::is_directory(path, unknown)) {
     if (!must_exist && access(path.c_str(), F_OK) != 0) return variables;
     return "The configuration file " + path + " cannot be read.";
   }
@@ -122,7 +125,7 @@ int run_cgi(const Program& program) {
   // not looked at.
   const auto configured = configure(program, Options{});
   if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
-    refuse_cgi("The server's configuration is wrong: " + mistakes->front());
+    refuse_cgi("The server's configuration is wrong; its log says why.");
     return complain_all(program, *mistakes);
   }
   serve_cgi(std::get<ServicePtr>(configured));

@@ -142,7 +142,7 @@ void Worker::take_orders() {
     stopping_ = true;
     if (last_listener_) accept_the_last();
     watch_listeners(false);
-    close_idle();
+    bid_farewell_to_idle();
   }
 }
 
@@ -401,7 +401,7 @@ void Worker::close_late() {
 
 // Nothing is closed here: a new connection's first request may be on the way, and of an idle one
 // the peer lets go by itself.
-void Worker::close_idle() {
+void Worker::bid_farewell_to_idle() {
   deadlines_.clear();
   for (const auto& connection : connections_) {
     if (!connection || connection->state == Connection::State::kExchanging) continue;

@@ -75,7 +75,7 @@ class Worker {
   void read_again(int fd);
   void start_deadline(Connection& connection);
   void close_late();
-  void close_idle();
+  void bid_farewell_to_idle();
   void close(int fd);
   [[nodiscard]] int wait_ms() const;
 

@@ -32,7 +32,8 @@ std::optional<long> number_member(const rapidjson::Value& object, std::string_vi
 // Whether the object tells of an error. Meta documents an HTTP status for it, but an error body
 // under 200 has been reported: look at both.
 bool is_error(const rapidjson::Value& object) {
-  if (find_member(object, "access_token") != nullptr) return false;
+  const rapidjson::Value* token = find_member(object, "access_token");
+  if (token != nullptr && token->IsString()) return false;
   const rapidjson::Value* error = find_member(object, "error");
   if (error != nullptr && (error->IsObject() || error->IsString())) return true;
   return find_member(object, "error_type") != nullptr;

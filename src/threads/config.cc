@@ -116,6 +116,11 @@ std::variant<Config, ConfigErrors> read_config(const Environment& variables) {
   config.client_secret =
       Secret(get(variables, "THREADS_CLIENT_SECRET", config.app_secret.reveal()));
   config.meta_secret = Secret(get(variables, "META_APP_SECRET", ""));
+  for (const std::string_view name : {"THREADS_CLIENT_SECRET", "META_APP_SECRET"}) {
+    if (has_control_or_blank(get(variables, name, ""))) {
+      errors.push_back(std::string(name) + " has a blank or a control character in it.");
+    }
+  }
   config.api_url = url("THREADS_API_URL", "https://graph.threads.net");
   while (config.api_url.ends_with('/')) config.api_url.pop_back();
   config.sandbox = is_loopback_http(config.api_url) || is_loopback_https(config.api_url);

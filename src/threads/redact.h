@@ -11,6 +11,6 @@ constexpr std::string_view kRedacted = "[redacted]";
 constexpr std::size_t kShortestSecret = 8;
 
 // The text without the given secrets, plain, percent-encoded (once or more, in either case) or as
-// in a form, and without URLs below api_url.
+// in a form, and without URLs below api_url; of a long text the beginning.
 std::string redact(std::string_view text, const std::vector<std::string_view>& secrets,
                    std::string_view api_url);

@@ -152,6 +152,10 @@ TEST_CASE("no secret, token, code or URL comes back, whatever Threads repeats") 
   }
 }
 
+TEST_CASE("a null token beside an error is no success") {
+  CHECK(answered(200, R"({"access_token":null,"error":{"message":"no"}})").status == 400);
+}
+
 TEST_CASE("short codes do not tear the message apart") {
   Exchange e = exchange();
   e.credential = Secret("used");

@@ -142,7 +142,11 @@ TEST_CASE("what is echoed in a 422 holds no code and no token") {
   for (const std::string body :
        {R"({"code":"CANARY-CODE"})", R"(["CANARY-CODE"])", R"("CANARY-CODE")",
         R"({"code":["CANARY-CODE"],"redirect_uri":{"x":"CANARY-CODE"}})",
-        R"({"CANARY-CODE-CANARY-CODE-CANARY-CODE-X":1})"}) {
+        R"({"redirect_uri":"https://h/auth/callback?code=CANARY-CODE"})",
+        R"({"redirect_uri":"https://h/auth/callback#CANARY-CODE"})",
+        R"([{"redirect_uri":"CANARY-CODE"}])",
+        R"({"code":{"redirect_uri":"CANARY-CODE"},"redirect_uri":"u"})",
+        R"({"CANARY-CODE-CANARY-CODE-CANARY-CODE-X":1})", R"({"CANARY-CODE-0123":1})"}) {
     CAPTURE(body);
     const Reply reply = reply_to(post(body));
     CHECK(reply.status == 422);

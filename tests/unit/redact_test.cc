@@ -62,5 +62,12 @@ TEST_CASE("an address below the API's goes whole, in any case and encoded") {
 TEST_CASE("a long text is no burden") {
   const std::string text(60'000, '%');
   CHECK(redact(text, {std::string(1'000, '%'), std::string(900, 'x')}, kApi).size() <= text.size());
-  CHECK(clean(std::string(60'000, 'A')).size() == 60'000);
+  CHECK(clean(std::string(60'000, 'A')).empty());
+}
+
+TEST_CASE("of a long text the beginning is shown, cut where no secret is") {
+  const std::string secret(1500, 's');
+  CHECK(redact(std::string(600, 'a') + " " + secret, {secret}, "") == std::string(600, 'a'));
+  CHECK(redact(std::string(70'000, 'a'), {secret}, "https://x").empty());
+  CHECK(redact("short", {secret}, "https://x") == "short");
 }
