@@ -11,53 +11,43 @@
 
 namespace {
 
-bool mentions(std::string_view text, const Environment& variables, std::string_view name) {
-  const auto found = variables.find(name);
-  // A short value ("THREADS") may be part of our own words.
-  return found != variables.end() && found->second.size() > 40 &&
-         text.find(found->second) != std::string_view::npos;
-}
-
-void expect_no_secret(std::string_view text, const Environment& variables) {
+// The same variables with other secrets, as good or as bad as these.
+Environment with_other_secrets(Environment variables) {
   for (const std::string_view name :
        {"THREADS_APP_SECRET", "THREADS_CLIENT_SECRET", "META_APP_SECRET"}) {
-    const auto is_secret = [&](std::string_view other) {
-      const auto found = variables.find(other);
-      return found != variables.end() &&
-             found->second.find(variables.find(name)->second) != std::string::npos;
-    };
-    if (!mentions(text, variables, name)) continue;
-    // The operator may have written the same text into what is no secret.
-    const bool is_elsewhere =
-        std::any_of(variables.begin(), variables.end(), [&](const auto& variable) {
-          return !variable.first.ends_with("SECRET") && is_secret(variable.first);
-        });
-    expect(is_elsewhere, "no secret is shown");
+    const auto found = variables.find(name);
+    if (found == variables.end()) continue;
+    for (char& c : found->second) {
+      if (c > ' ' && c <= '~') c = c == 'x' ? 'y' : 'x';
+    }
   }
+  return variables;
 }
 
-void try_config(const Environment& variables) {
+// All that is ever shown of a configuration, or of what is wrong with it.
+std::string shown(const Environment& variables) {
   const auto read = read_config(variables);
+  std::string text;
   if (const auto* errors = std::get_if<ConfigErrors>(&read)) {
     expect(!errors->empty(), "a refused configuration has an error");
     for (const std::string& error : *errors) {
       expect(error.starts_with("THREADS_") || error.starts_with("META_"),
              "an error names its variable");
-      expect_no_secret(error, variables);
+      expect(is_utf8(error), "an error can be shown");
+      text += error;
     }
-    return;
+    return text;
   }
   const auto& config = std::get<Config>(read);
   expect(!config.app_secret.empty() && !config.client_secret.empty(), "there is a secret");
   expect(config.timeout_ms > 0, "there is a timeout");
-  expect_no_secret(describe(config), variables);
 
   Request request;
   request.method = "GET";
   request.path = "/config";
   const Reply reply = std::get<Reply>(route(request, config));
   expect(reply.status == 200 && is_json(reply.body), "/config is JSON");
-  expect_no_secret(reply.body, variables);
+  return describe(config) + reply.body;
 }
 
 }  // namespace
@@ -79,6 +69,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bytes += name.size() + value.size();
   }
   expect(bytes <= size, "nothing is made up");
-  try_config(variables);
+  expect(shown(variables) == shown(with_other_secrets(variables)), "no secret is shown");
   return 0;
 }
