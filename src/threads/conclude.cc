@@ -80,9 +80,10 @@ Reply refusal(const Exchange& exchange, const Answer& answer, const Config& conf
                    config.client_secret.reveal(), config.meta_secret.reveal()},
                   config.api_url);
   };
+  const std::string message = clean(error.message);
   Reply reply = detail_reply(
       answer.status == 429 ? 429 : 400,
-      error.message.empty() ? "Threads refused without a message." : clean(error.message));
+      message.empty() ? "Threads refused without a message." : std::string_view(message));
   reply.body.pop_back();
   reply.body += ",\"upstream\":{\"status\":" + std::to_string(answer.status);
   if (!error.type.empty()) reply.body += ",\"type\":" + quote_json(clean(error.type));
