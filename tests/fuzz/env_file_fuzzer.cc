@@ -27,9 +27,9 @@ Environment with_other_secrets(Environment variables) {
 // All that is ever shown of a configuration, or of what is wrong with it.
 std::string shown(const Environment& variables) {
   const auto read = read_config(variables);
-  std::string text;
   if (const auto* errors = std::get_if<ConfigErrors>(&read)) {
     expect(!errors->empty(), "a refused configuration has an error");
+    std::string text;
     for (const std::string& error : *errors) {
       expect(error.starts_with("THREADS_") || error.starts_with("META_"),
              "an error names its variable");
