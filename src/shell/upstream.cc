@@ -1,6 +1,7 @@
 #include "shell/upstream.h"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -49,8 +50,7 @@ CurlLibrary::CurlLibrary() {
 
 CurlLibrary::~CurlLibrary() { curl_global_cleanup(); }
 
-Transfer::Transfer(ServicePtr service, CURLSH* share)
-    : handle_(curl_easy_init()), share_(share), service_(std::move(service)) {
+Transfer::Transfer(ServicePtr service) : handle_(curl_easy_init()), service_(std::move(service)) {
   if (handle_ == nullptr) throw std::runtime_error("libcurl gives no handle");
   reset();
 }
@@ -80,7 +80,6 @@ void Transfer::reset() {
   if (!service_->ca_file.empty()) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, service_->ca_file.c_str());
   }
-  if (share_ != nullptr) curl_easy_setopt(curl, CURLOPT_SHARE, share_);
 }
 
 void Transfer::prepare(Exchange exchange) {
@@ -164,6 +163,9 @@ std::size_t Upstream::lane_with_room() {
   check(curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane.get()));
   check(curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Upstream::on_timer));
   check(curl_multi_setopt(multi, CURLMOPT_TIMERDATA, lane.get()));
+  // Else libcurl keeps four for each exchange under way, and closes the rest whenever there are
+  // few.
+  check(curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(kMostInLane)));
   lanes_.push_back(std::move(lane));
   return lanes_.size() - 1;
 }
@@ -181,18 +183,24 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
   }
   std::unique_ptr<Transfer> transfer;
   if (idle_.empty()) {
-    transfer = std::make_unique<Transfer>(service_, share_.get());
+    transfer = std::make_unique<Transfer>(service_);
+    curl_easy_setopt(transfer->handle(), CURLOPT_SHARE, share_.get());  // a reset keeps it
   } else {
     transfer = std::move(idle_.back());
     idle_.pop_back();
   }
   transfer->prepare(std::move(exchange));
   transfer->owner = owner;
+  CURL* const curl = transfer->handle();
+  curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, &Upstream::on_open);
+  curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, this);
+  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, &Upstream::on_close);
+  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, this);
   if (transfer->exchange().url.reveal().starts_with("http://")) shares_connections_ = false;
   transfer->lane = lane_with_room();
   Lane& lane = *lanes_[transfer->lane];
   limit_connections(lane);
-  check(curl_multi_add_handle(lane.multi.get(), transfer->handle()));
+  check(curl_multi_add_handle(lane.multi.get(), curl));
   ++lane.in_flight;
   const auto slot = static_cast<std::size_t>(owner);
   if (active_.size() <= slot) active_.resize(slot + 1);
@@ -213,10 +221,10 @@ void Upstream::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
-  const auto slot = static_cast<std::size_t>(fd);
-  Lane* const lane = slot < lane_of_.size() ? lane_of_[slot] : nullptr;
+  Lane* const lane = socket_of(fd).lane;
+  if (lane == nullptr) return unwatch(fd);  // an idle connection, closed by Threads
   int running = 0;
-  if (lane != nullptr) check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
+  check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
 }
 
 void Upstream::on_time(std::chrono::steady_clock::time_point now) {
@@ -277,24 +285,45 @@ void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
   }
 }
 
-int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* data, void* known) {
+int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* data, void* /*known*/) {
   auto& lane = *static_cast<Lane*>(data);
   auto& self = *lane.upstream;
+  Socket& socket = self.socket_of(fd);
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(self.epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-    self.lane_of_[static_cast<std::size_t>(fd)] = nullptr;
+    socket.lane = nullptr;
+    if (!socket.is_connection) self.unwatch(fd);
     return 0;
   }
   epoll_event event{};
   if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
   event.data.u64 = self.make_tag_(fd);
-  epoll_ctl(self.epoll_fd_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-  if (known == nullptr) curl_multi_assign(lane.multi.get(), fd, data);
-  const auto slot = static_cast<std::size_t>(fd);
-  if (self.lane_of_.size() <= slot) self.lane_of_.resize(slot + 1);
-  self.lane_of_[slot] = &lane;
+  socket.lane = &lane;
+  if (socket.watched == event.events) return 0;
+  epoll_ctl(self.epoll_fd_, socket.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  socket.watched = event.events;
   return 0;
+}
+
+int Upstream::on_open(void* upstream, curl_socket_t fd, curlsocktype /*purpose*/) {
+  static_cast<Upstream*>(upstream)->socket_of(fd) = {.is_connection = true};
+  return CURL_SOCKOPT_OK;
+}
+
+int Upstream::on_close(void* upstream, curl_socket_t fd) {
+  static_cast<Upstream*>(upstream)->socket_of(fd) = {};
+  return ::close(fd);
+}
+
+Upstream::Socket& Upstream::socket_of(int fd) {
+  const auto slot = static_cast<std::size_t>(fd);
+  if (sockets_.size() <= slot) sockets_.resize(slot + 1);
+  return sockets_[slot];
+}
+
+void Upstream::unwatch(int fd) {
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  socket_of(fd).watched = 0;
 }
 
 int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* data) {
@@ -308,7 +337,7 @@ int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* data) {
 }
 
 Answer exchange_now(Exchange exchange, ServicePtr service) {
-  Transfer transfer(std::move(service), nullptr);
+  Transfer transfer(std::move(service));
   transfer.prepare(std::move(exchange));
   return transfer.finish(curl_easy_perform(transfer.handle()));
 }

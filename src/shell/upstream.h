@@ -26,7 +26,7 @@ class CurlLibrary {
 // One exchange under way. Used again for the next when it is done: that keeps its buffers.
 class Transfer {
  public:
-  Transfer(ServicePtr service, CURLSH* share);
+  explicit Transfer(ServicePtr service);
 
   // Forgets the exchange before.
   void reset();
@@ -49,7 +49,6 @@ class Transfer {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, HandleCloser> handle_;
-  CURLSH* share_;
   Exchange exchange_;
   ServicePtr service_;  // the one that it was made for, whatever is configured meanwhile
   std::string body_;
@@ -88,8 +87,13 @@ class Upstream {
 
  private:
   struct Lane;
+  struct Socket;
   static int on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* known);
   static int on_timer(CURLM* multi, long timeout_ms, void* data);
+  static int on_open(void* upstream, curl_socket_t fd, curlsocktype purpose);
+  static int on_close(void* upstream, curl_socket_t fd);
+  Socket& socket_of(int fd);
+  void unwatch(int fd);
   std::size_t lane_with_room();
   void limit_connections(Lane& lane) const;
   void close_empty_lanes();
@@ -111,7 +115,15 @@ class Upstream {
     std::size_t in_flight = 0;
     std::optional<std::chrono::steady_clock::time_point> due;
   };
-  std::vector<Lane*> lane_of_;  // by libcurl's descriptor
+  // A connection stays in the epoll set between exchanges: to take it out and put it in again would
+  // be two system calls for each. Of its resolver's sockets libcurl does not tell when it closes
+  // them: those are taken out.
+  struct Socket {
+    Lane* lane = nullptr;       // that waits for it
+    std::uint32_t watched = 0;  // epoll's events
+    bool is_connection = false;
+  };
+  std::vector<Socket> sockets_;  // by libcurl's descriptor
   std::vector<std::unique_ptr<Lane>> lanes_;
   ServicePtr service_;  // the one that the idle transfers are made for
   std::vector<std::unique_ptr<Transfer>> idle_;
