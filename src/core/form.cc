@@ -1,7 +1,9 @@
 #include "core/form.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <array>
+
+#include "core/utf8.h"
 
 namespace {
 
@@ -32,20 +34,27 @@ std::optional<std::string> decode(std::string_view text) {
   return out;
 }
 
-bool is_unreserved(char c) {  // RFC 3986 §2.3
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
+constexpr auto kUnreserved = [] {  // RFC 3986 §2.3
+  std::array<bool, 256> unreserved{};
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789-._~")) {
+    unreserved[static_cast<unsigned char>(c)] = true;
+  }
+  return unreserved;
+}();
 
 void append_encoded(std::string& out, std::string_view value) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : value) {
-    if (is_unreserved(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
-    }
+  while (!value.empty()) {
+    const auto* const end = std::find_if(value.begin(), value.end(), [](char c) {
+      return !kUnreserved[static_cast<unsigned char>(c)];
+    });
+    out.append(value.begin(), end);
+    value.remove_prefix(static_cast<std::size_t>(end - value.begin()));
+    if (value.empty()) return;
+    const auto byte = static_cast<unsigned char>(value.front());
+    out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
+    value.remove_prefix(1);
   }
 }
 
@@ -93,29 +102,4 @@ std::string percent_encode(std::string_view value) {
   std::string out;
   append_encoded(out, value);
   return out;
-}
-
-bool is_utf8(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    // Length and the range of the second byte by the first (RFC 3629 §4).
-    const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                               : lead >= 0xE0 && lead <= 0xEF ? 3
-                               : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                              : 0;
-    if (length == 0 || bytes.size() - i < length) return false;
-    const auto second = static_cast<unsigned char>(bytes[i + 1]);
-    const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (second < low || second > high) return false;
-    for (std::size_t k = 2; k < length; ++k) {
-      if ((static_cast<unsigned char>(bytes[i + k]) & 0xC0U) != 0x80U) return false;
-    }
-    i += length;
-  }
-  return true;
 }

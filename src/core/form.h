@@ -25,6 +25,3 @@ std::string build_form(const std::vector<std::pair<std::string_view, std::string
 
 // One value percent-encoded likewise.
 std::string percent_encode(std::string_view value);
-
-// Whether the bytes are UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
-bool is_utf8(std::string_view bytes);

@@ -1,8 +1,10 @@
 // JSON by RapidJSON with the limits that outside bytes need, and the little writing that we do.
 #pragma once
 
-// RapidJSON's own switch: it takes std::string.
+// RapidJSON's own switches. It takes std::string.
 #define RAPIDJSON_HAS_STDSTRING 1
+// Of memory for a document's values: 64 KiB, the default, go back to the system each time.
+#define RAPIDJSON_ALLOCATOR_DEFAULT_CHUNK_CAPACITY 2048
 #include <rapidjson/document.h>
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "core/form.h"
 #include "core/text.h"
+#include "core/utf8.h"
 
 namespace {
 

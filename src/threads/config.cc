@@ -4,8 +4,8 @@
 #include <charconv>
 #include <string_view>
 
-#include "core/form.h"
 #include "core/text.h"
+#include "core/utf8.h"
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include "core/form.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "core/utf8.h"
 #include "threads/body.h"
 #include "threads/callbacks.h"
 #include "threads/validation.h"

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "core/form.h"
+#include "core/utf8.h"
 
 namespace {
 

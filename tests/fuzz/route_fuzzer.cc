@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "core/form.h"
+#include "core/utf8.h"
 #include "threads/endpoints.h"
 
 namespace {

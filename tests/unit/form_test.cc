@@ -36,18 +36,3 @@ TEST_CASE("build_form encodes all but unreserved characters, and parse_form read
   CHECK(parse_form(build_form({{"v", all}}))->front().second == all);
   CHECK(percent_encode(std::string("\0", 1)) == "%00");
 }
-
-TEST_CASE("is_utf8 follows RFC 3629") {
-  for (const std::string good : {"", "plain", "\u00e9", "\u20ac", "\U0001F600", "\xED\x9F\xBF",
-                                 "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
-    CAPTURE(good);
-    CHECK(is_utf8(good));
-  }
-  for (const std::string bad :
-       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xED\xA0\x80",
-        "\xF0\x80\x80\xAF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE2\x82",
-        "\xF0\x9F\x98", "a\xC3z", "\xE2\x28\xA1"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(is_utf8(bad));
-  }
-}
