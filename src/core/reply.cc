@@ -37,7 +37,7 @@ Reply detail_reply(int status, std::string_view sentence) {
   return reply;
 }
 
-std::string to_cgi(const Reply& reply, bool head) {
+std::string to_cgi(const Reply& reply, std::string_view request_id, bool head) {
   std::string out;
   out.reserve(reply.body.size() + 320);
   append_header(out, "Status",
@@ -47,6 +47,7 @@ std::string to_cgi(const Reply& reply, bool head) {
   append_header(out, "Cache-Control", "no-store");
   append_header(out, "X-Content-Type-Options", "nosniff");
   append_header(out, "Referrer-Policy", "no-referrer");
+  append_header(out, "X-Request-Id", request_id);
   for (const auto& [name, value] : reply.headers) append_header(out, name, value);
   out += "\r\n";
   if (!head) out += reply.body;

@@ -18,4 +18,4 @@ Reply detail_reply(int status, std::string_view sentence);
 
 // The reply in CGI form (RFC 3875 §6.3): a Status line, the headers that every reply carries, the
 // reply's own, a blank line, and the body unless the request was a HEAD.
-std::string to_cgi(const Reply& reply, bool head);
+std::string to_cgi(const Reply& reply, std::string_view request_id, bool head);

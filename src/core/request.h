@@ -1,6 +1,7 @@
 // One HTTP request as a plain value, whichever shell it came through.
 #pragma once
 
+#include <functional>
 #include <string>
 
 struct Request {
@@ -14,6 +15,8 @@ struct Request {
   std::string body;           // as much as arrived, at most kMaxBody + 1 bytes
   // What CONTENT_LENGTH promised, raw. A body of another length was cut off or lied about.
   std::string content_length;
+  // What the shell has counted, as /metrics gives it. A shell that counts nothing leaves it empty.
+  std::function<std::string()> metrics;
 };
 
 constexpr std::size_t kMaxBody = std::size_t{16} * 1024;  // bytes

@@ -11,6 +11,7 @@
 
 #include "shell/fastcgi.h"
 #include "shell/log.h"
+#include "shell/request_id.h"
 #include "shell/upstream.h"
 
 namespace {
@@ -31,8 +32,8 @@ std::string read_body(std::size_t promised) {
   return body;
 }
 
-void write_reply(const Reply& reply, bool head) {
-  const std::string text = to_cgi(reply, head);
+void write_reply(const Reply& reply, std::string_view id, bool head) {
+  const std::string text = to_cgi(reply, id, head);
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
@@ -65,11 +66,15 @@ void serve_cgi(const ServicePtr& service) {
     outcome = service->conclude(*exchange, answer);
   }
   const Reply& reply = std::get<Reply>(outcome);
-  write_reply(reply, request.method == "HEAD");
+  const std::string id = RequestIds().next();
+  write_reply(reply, id, request.method == "HEAD");
   Log log;
-  log.request({request.method, service->loggable_path(request.path), reply.status, upstream_status,
+  log.request({id, request.method, service->loggable_path(request.path), reply.status,
+               upstream_status,
                std::chrono::duration_cast<std::chrono::microseconds>(
                    std::chrono::steady_clock::now() - began)});
 }
 
-void refuse_cgi(std::string_view sentence) { write_reply(detail_reply(500, sentence), false); }
+void refuse_cgi(std::string_view sentence) {
+  write_reply(detail_reply(500, sentence), RequestIds().next(), false);
+}

@@ -1,12 +1,34 @@
 #include "shell/log.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <ctime>
 
-void Log::begin_line() {
+namespace {
+
+constexpr std::chrono::seconds kSlow{1};
+
+// The variable may have been inherited while stderr has been sent elsewhere since.
+bool stderr_is_the_journals() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat file {};
+  return stream != nullptr && fstat(STDERR_FILENO, &file) == 0 &&
+         stream == std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino);
+}
+
+}  // namespace
+
+std::string journal_prefix(Level level) {
+  static const bool wanted = stderr_is_the_journals();
+  return wanted ? std::string{'<', static_cast<char>(level), '>'} : std::string();
+}
+
+void Log::begin_line(Level level) {
+  lines_ += journal_prefix(level);
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   if (now.tv_sec != stamp_second_) {
@@ -24,7 +46,9 @@ void Log::request(const RequestLine& line) {
   const bool plain = !line.method.empty() && line.method.size() <= 16 &&
                      std::all_of(line.method.begin(), line.method.end(),
                                  [](char c) { return c >= 'A' && c <= 'Z'; });
-  begin_line();
+  const bool slow = line.duration >= kSlow;
+  begin_line(slow || line.status >= 500 ? Level::kWarning : Level::kInfo);
+  lines_.append(" id=").append(line.id);
   lines_.append(" method=").append(plain ? line.method : "-");
   lines_.append(" path=").append(line.path);
   lines_.append(" status=").append(std::to_string(line.status));
@@ -33,11 +57,11 @@ void Log::request(const RequestLine& line) {
   const auto micros = line.duration.count();
   const std::string fraction = std::to_string(1000 + micros % 1000);
   lines_.append(" ms=").append(std::to_string(micros / 1000)).append(".").append(fraction, 1);
-  lines_ += '\n';
+  lines_ += slow ? " slow=yes\n" : "\n";
 }
 
-void Log::event(std::string_view message) {
-  begin_line();
+void Log::event(Level level, std::string_view message) {
+  begin_line(level);
   lines_ += " msg=\"";
   for (const char c : message) {
     const bool breaks_the_line = static_cast<unsigned char>(c) < 0x20 || c == '"';

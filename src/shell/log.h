@@ -5,7 +5,15 @@
 #include <string>
 #include <string_view>
 
+// Syslog's numbers (RFC 5424 §6.2.1).
+enum class Level : char { kError = '3', kWarning = '4', kInfo = '6' };
+
+// "<4>" where stderr is the journal's (systemd.exec(5), JOURNAL_STREAM), which takes it for the
+// line's level; else nothing.
+std::string journal_prefix(Level level);
+
 struct RequestLine {
+  std::string_view id;
   std::string_view method;
   std::string_view path;  // of an endpoint, or "-"
   int status = 0;
@@ -17,14 +25,15 @@ struct RequestLine {
 class Log {
  public:
   ~Log() { flush(); }
+  // A request that took a second or more is marked slow=yes.
   void request(const RequestLine& line);
   // One line about the program itself.
-  void event(std::string_view message);
+  void event(Level level, std::string_view message);
   // Writes what was collected in one call; what stderr does not take is lost.
   void flush();
 
  private:
-  void begin_line();
+  void begin_line(Level level);
 
   std::string lines_;
   std::string stamp_;  // of stamp_second_

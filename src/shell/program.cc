@@ -22,6 +22,7 @@
 #include "shell/fastcgi.h"
 #include "shell/listen.h"
 #include "shell/log.h"
+#include "shell/metrics.h"
 #include "shell/options.h"
 #include "shell/upstream.h"
 #include "shell/worker.h"
@@ -103,7 +104,7 @@ Configured configure(const Program& program, const Options& options) {
 }
 
 void complain(const Program& program, std::string_view sentence) {
-  std::cerr << program.name << ": " << sentence << '\n';
+  std::cerr << journal_prefix(Level::kError) << program.name << ": " << sentence << '\n';
 }
 
 int complain_all(const Program& program, const std::vector<std::string>& mistakes) {
@@ -141,7 +142,7 @@ class Crew {
         try {
           worker->run();
         } catch (const std::exception& error) {
-          Log().event(std::string("a worker failed: ") + error.what());
+          Log().event(Level::kError, std::string("a worker failed: ") + error.what());
           failed_ = true;
           kill(getpid(), SIGTERM);
         }
@@ -166,16 +167,18 @@ class Crew {
   std::atomic<bool> failed_ = false;
 };
 
-void reload(const Program& program, const Options& options, Crew& crew) {
+void reload(const Program& program, const Options& options, Crew& crew, Metrics& metrics) {
   Log log;
   const auto configured = configure(program, options);
-  if (const auto* service = std::get_if<ServicePtr>(&configured)) {
+  const auto* const service = std::get_if<ServicePtr>(&configured);
+  metrics.reload(service != nullptr);
+  if (service != nullptr) {
     crew.use(*service);
-    log.event("configuration read again");
+    log.event(Level::kInfo, "configuration read again");
     return;
   }
   for (const auto& mistake : std::get<std::vector<std::string>>(configured)) {
-    log.event("the old configuration stays: " + mistake);
+    log.event(Level::kError, "the old configuration stays: " + mistake);
   }
 }
 
@@ -189,12 +192,13 @@ int serve(const Program& program, const Options& options, const std::vector<int>
       (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
   const std::size_t most_in_flight = options.max_in_flight != 0 ? options.max_in_flight : possible;
   Log log;
-  log.event("serving: workers " + std::to_string(options.workers) +
-            ", exchanges in flight at most " + std::to_string(most_in_flight) + ", descriptors " +
-            std::to_string(descriptors));
+  log.event(Level::kInfo, "serving: workers " + std::to_string(options.workers) +
+                              ", exchanges in flight at most " + std::to_string(most_in_flight) +
+                              ", descriptors " + std::to_string(descriptors));
   if (most_in_flight > possible || possible < kFewExchanges) {
-    log.event("the descriptor limit is low: it allows " + std::to_string(possible) +
-              " exchanges in flight; raise it (ulimit -n, LimitNOFILE=)");
+    log.event(Level::kWarning, "the descriptor limit is low: it allows " +
+                                   std::to_string(possible) +
+                                   " exchanges in flight; raise it (ulimit -n, LimitNOFILE=)");
   }
   log.flush();
   start_fastcgi();
@@ -202,18 +206,19 @@ int serve(const Program& program, const Options& options, const std::vector<int>
   // After libfcgi, which sets handlers of its own.
   if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw std::runtime_error("signal failed");
 
+  Metrics metrics;
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.workers; ++i) {
-    workers.push_back(
-        std::make_unique<Worker>(listeners, own != nullptr, service,
-                                 std::max<std::size_t>(most_in_flight / options.workers, 1)));
+    workers.push_back(std::make_unique<Worker>(
+        listeners, own != nullptr, service,
+        std::max<std::size_t>(most_in_flight / options.workers, 1), metrics));
   }
   Crew crew(std::move(workers));
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal == SIGHUP) {
-      reload(program, options, crew);
+      reload(program, options, crew, metrics);
       continue;
     }
     if (own != nullptr) own->shut();

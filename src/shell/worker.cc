@@ -42,6 +42,11 @@ Fd checked(int fd, const char* what) {
   return Fd(fd);
 }
 
+std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               began);
+}
+
 template <typename Function>
 Reply guarded(Function decide) {
   try {
@@ -54,7 +59,7 @@ Reply guarded(Function decide) {
 }  // namespace
 
 Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
-               std::size_t max_in_flight)
+               std::size_t max_in_flight, Metrics& metrics)
     : listeners_(std::move(listeners)),
       last_listener_(last_listener),
       service_(std::move(service)),
@@ -62,6 +67,8 @@ Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr servic
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       upstream_(epoll_.get(), upstream_tag),
+      metrics_(metrics),
+      counts_(metrics.new_counts()),
       peeked_(kMaxRequest) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -80,6 +87,7 @@ void Worker::run() {
     finish_exchanges();
     close_late();
     if (!listening_ && !stopping_ && now_ >= listen_again_) watch_listeners(true);
+    counts_.now(open_, upstream_.in_flight());
     log_.flush();
   }
 }
@@ -162,7 +170,7 @@ bool Worker::accept_from(int listener) {
     Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (fd.get() < 0) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_.event("out of descriptors or memory: new connections wait");
+        log_.event(Level::kWarning, "out of descriptors or memory: new connections wait");
         watch_listeners(false);
         listen_again_ = now_ + kPauseWithoutDescriptors;
       }
@@ -188,6 +196,7 @@ bool Worker::accept_from(int listener) {
     Connection& connection = *connections_[slot];
     connection.fd = std::move(fd);
     ++open_;
+    counts_.accepted();
     start_deadline(connection);
     read(connection);  // the request is often here already
   }
@@ -253,7 +262,7 @@ void Worker::read(Connection& connection) {
       if (connection.deadline == 0) start_deadline(connection);
       return;
     case Gate::kMalformed:
-      log_.event("a connection sent what is no FastCGI request: closed");
+      log_.event(Level::kWarning, "a connection sent what is no FastCGI request: closed");
       return close(fd);
     case Gate::kBodyTooLong:
       return refuse_unread(connection, 413, "The body is longer than 16 KiB.");
@@ -262,13 +271,14 @@ void Worker::read(Connection& connection) {
     case Gate::kWhole: break;
   }
   connection.deadline = 0;
-  const auto request = read_fastcgi_request(fd);
+  auto request = read_fastcgi_request(fd);
   if (!request) {
     connection.fd.release();  // libfcgi has closed it
     return close(fd);
   }
   // libfcgi reads ahead: what lies behind the request is lost with it.
   connection.last = bytes > seen.length;
+  request->metrics = [this] { return metrics_.text(); };
   serve(connection, *request);
 }
 
@@ -302,10 +312,11 @@ void Worker::refuse_unread(Connection& connection, int status, std::string_view 
 }
 
 void Worker::reply(Connection& connection, const Reply& reply, int upstream_status) {
-  log_.request(
-      {connection.method, connection.path, reply.status, upstream_status,
-       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - connection.began)});
-  connection.out = reply_records(connection.request_id, to_cgi(reply, connection.head));
+  const std::string id = ids_.next();
+  log_.request({id, connection.method, connection.path, reply.status, upstream_status,
+                since(connection.began)});
+  counts_.request(connection.path, reply.status);
+  connection.out = reply_records(connection.request_id, to_cgi(reply, id, connection.head));
   connection.sent = 0;
   connection.state = Connection::State::kWriting;
   connection.deadline = 0;
@@ -371,6 +382,7 @@ void Worker::finish_exchanges() {
     const int fd = transfer.owner;
     const Reply concluded = guarded(
         [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
+    counts_.exchange(since(connection.began), finished->answer, concluded.status);
     upstream_.recycle(std::move(finished->transfer));
     reply(connection, concluded, finished->answer.status);
     read_again(fd);

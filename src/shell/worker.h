@@ -13,15 +13,17 @@
 
 #include "shell/fd.h"
 #include "shell/log.h"
+#include "shell/metrics.h"
+#include "shell/request_id.h"
 #include "shell/service.h"
 #include "shell/upstream.h"
 
 class Worker {
  public:
-  // The listening sockets are non-blocking and outlive the worker. `last_listener`: nobody listens
-  // there after us. Throws std::runtime_error.
+  // The listening sockets are non-blocking and outlive the worker, and so do the metrics.
+  // `last_listener`: nobody listens there after us. Throws std::runtime_error.
   Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
-         std::size_t max_in_flight);
+         std::size_t max_in_flight, Metrics& metrics);
 
   // Serves until stop() and until what was in flight then is finished.
   void run();
@@ -87,6 +89,9 @@ class Worker {
   Fd wake_;
   Upstream upstream_;
   Log log_;
+  RequestIds ids_;
+  const Metrics& metrics_;
+  Counts& counts_;
   std::vector<std::unique_ptr<Connection>> connections_;  // by descriptor
   std::size_t open_ = 0;
   std::vector<unsigned char> peeked_;

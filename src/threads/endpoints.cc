@@ -17,6 +17,7 @@ namespace {
 Outcome root(const Request&, const Config&);
 Outcome config(const Request&, const Config&);
 Outcome health(const Request&, const Config&);
+Outcome metrics(const Request&, const Config&);
 Outcome access_token(const Request&, const Config&);
 Outcome long_lived_access_token(const Request&, const Config&);
 Outcome refresh_access_token(const Request&, const Config&);
@@ -34,6 +35,7 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/", root},
     Endpoint{"GET", "/config", config},
     Endpoint{"GET", "/healthz", health},
+    Endpoint{"GET", "/metrics", metrics},
     Endpoint{"POST", "/access-token", access_token},
     Endpoint{"GET", "/long-lived-access-token", long_lived_access_token},
     Endpoint{"GET", "/refresh-access-token", refresh_access_token},
@@ -53,6 +55,17 @@ Reply json_reply(std::string body) {
 Outcome root(const Request&, const Config&) { return json_reply(R"({"Hello":"World"})"); }
 
 Outcome health(const Request&, const Config&) { return json_reply(R"({"status":"ok"})"); }
+
+Outcome metrics(const Request& request, const Config&) {
+  if (!request.metrics) {
+    return detail_reply(404,
+                        "Nothing is counted here: as CGI each request is a process of its own.");
+  }
+  Reply reply;
+  reply.body = request.metrics();
+  reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return reply;
+}
 
 Outcome config(const Request&, const Config& config) {
   return json_reply("{\"app_id\":" + quote_json(config.app_id) + ",\"auth_url\":" +

@@ -325,7 +325,7 @@ test('the log: one line per request, no query', async () => {
   await it.said(/path=\/me /);
   const lines = it.err.trim().split('\n').filter((line) => line.includes('path=/me'));
   assert.equal(lines.length, 1);
-  assert.match(lines[0], /^time=\S+Z method=GET path=\/me status=200 upstream=200 ms=[\d.]+$/);
+  assert.match(lines[0], /^time=\S+Z id=[0-9a-f]{16} method=GET path=\/me status=200 upstream=200 ms=[\d.]+$/);
 });
 
 test('no core file, and its memory and environment are closed to its own user', { skip: process.getuid() === 0 ? false : 'needs root' }, async () => {
