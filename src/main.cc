@@ -5,6 +5,8 @@
 #include <system_error>
 
 #include "shell/program.h"
+#include "shell/upstream.h"
+#include "threads/checkup.h"
 #include "threads/conclude.h"
 #include "threads/config.h"
 #include "threads/endpoints.h"
@@ -34,10 +36,29 @@ std::string check(const Environment& variables) {
   return describe(std::get<Config>(read_config(variables)));
 }
 
+// Each secret once; the first way that does not lead to Threads ends it.
+std::vector<Finding> ask_threads(const Environment& variables) {
+  const Config config = std::get<Config>(read_config(variables));
+  const ServicePtr service = std::get<ServicePtr>(configure(variables));
+  std::vector<std::pair<std::string_view, Secret>> secrets = {
+      {"THREADS_APP_SECRET", config.app_secret}};
+  if (config.client_secret.reveal() != config.app_secret.reveal()) {
+    secrets.emplace_back("THREADS_CLIENT_SECRET", config.client_secret);
+  }
+  std::vector<Finding> findings;
+  for (const auto& [name, secret] : secrets) {
+    const Exchange exchange = ask_for_app_token(config, secret);
+    const Answer answer = exchange_now(exchange, service);
+    findings.push_back(judge_app_token(name, exchange, answer, config));
+    if (answer.failure) break;
+  }
+  return findings;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return run_program({"threads-oauth", "Login with Threads, behind a web server by FastCGI or CGI.",
-                      configure, check},
+                      configure, check, ask_threads},
                      argc, argv);
 }

@@ -101,6 +101,6 @@ std::string check(const Environment& variables) {
 int main(int argc, char** argv) {
   return run_program(
       {"threads-sandbox", "Plays Threads for a rehearsal of the login. Not for production.",
-       configure, check},
+       configure, check, {}},
       argc, argv);
 }

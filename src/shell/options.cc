@@ -25,6 +25,10 @@ std::variant<Options, std::string> parse_options(int argc, const char* const* ar
       options.check = true;
       continue;
     }
+    if (name == "--online") {
+      options.online = true;
+      continue;
+    }
     if (name == "--version") {
       options.version = true;
       continue;
@@ -66,6 +70,7 @@ std::variant<Options, std::string> parse_options(int argc, const char* const* ar
       options.max_in_flight = *most;
     }
   }
+  if (options.online && !options.check) return std::string("--online goes with --check");
   return options;
 }
 
@@ -83,11 +88,13 @@ std::string usage(std::string_view program, std::string_view purpose) {
   --max-in-flight N        exchanges with Threads at once, in equal shares for the workers, beyond
                            which the answer is 503; as many as the descriptors allow if not given
   --check                  print the effective configuration, secrets masked, and exit
+  --online                 with --check: ask Threads whether the app's ID and secret belong together
   --version                print the version and exit
   --help                   print this and exit
 
 Signals: SIGTERM and SIGINT finish what is in flight and end; SIGHUP reads the configuration again.
-Exit status: 0, 1 cannot start, 2 wrong usage, 78 wrong configuration.
+Exit status: 0, 1 cannot start (or --online found something wrong), 2 wrong usage, 78 wrong
+configuration.
 )");
   return text;
 }

@@ -14,6 +14,7 @@ struct Options {
   unsigned workers = 1;
   std::size_t max_in_flight = 0;  // exchanges of all workers; 0: as many as descriptors allow
   bool check = false;
+  bool online = false;  // goes with check
   bool version = false;
   bool help = false;
 };

@@ -2,6 +2,7 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +34,7 @@ constexpr int kCannotStart = 1;
 constexpr int kUsage = 2;
 constexpr int kConfig = 78;  // EX_CONFIG
 
+constexpr auto kEnvFile = ".env";
 constexpr std::size_t kSpareDescriptors = 32;
 constexpr std::size_t kFewExchanges = 400;  // the usual soft limit of 1024 allows as many
 
@@ -66,18 +68,19 @@ Environment process_environment() {
   return variables;
 }
 
+// The configuration file that was asked for, empty if none was.
+std::string named_env_file(const Options& options) {
+  if (!options.env_file.empty()) return options.env_file;
+  const char* const named = std::getenv("THREADS_ENV_FILE");
+  return named == nullptr ? std::string() : std::string(named);
+}
+
 // The environment with what the configuration file says on top of it, or what is wrong with the
 // file.
-std::variant<Environment, std::string> read_variables(const std::string& env_file_option) {
+std::variant<Environment, std::string> read_variables(std::string path) {
   Environment variables = process_environment();
-  std::string path = env_file_option;
-  if (path.empty()) {
-    if (const auto named = variables.find("THREADS_ENV_FILE"); named != variables.end()) {
-      path = named->second;
-    }
-  }
   const bool must_exist = !path.empty();
-  if (path.empty()) path = ".env";
+  if (path.empty()) path = kEnvFile;
   std::ifstream file(path, std::ios::binary);
   std::error_code unknown;
   if (!file || std::filesystem::is_directory(path, unknown)) {
@@ -96,7 +99,7 @@ std::variant<Environment, std::string> read_variables(const std::string& env_fil
 }
 
 Configured configure(const Program& program, const Options& options) {
-  auto variables = read_variables(options.env_file);
+  auto variables = read_variables(named_env_file(options));
   if (auto* mistake = std::get_if<std::string>(&variables)) {
     return std::vector<std::string>{std::move(*mistake)};
   }
@@ -112,13 +115,39 @@ int complain_all(const Program& program, const std::vector<std::string>& mistake
   return kConfig;
 }
 
+// Secrets are for the program's own user, and for a group at most.
+void warn_of_open_file(const Program& program, const Options& options) {
+  const std::string named = named_env_file(options);
+  const std::string path = named.empty() ? kEnvFile : named;
+  struct stat file{};
+  if (stat(path.c_str(), &file) == 0 && (file.st_mode & S_IROTH) != 0) {
+    complain(program, "warning: everybody on this machine can read the secrets in " + path +
+                          ": chmod o= " + path);
+  }
+}
+
 int check(const Program& program, const Options& options) {
   const auto configured = configure(program, options);
   if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
     return complain_all(program, *mistakes);
   }
-  std::cout << program.describe(std::get<Environment>(read_variables(options.env_file)));
-  return 0;
+  const auto read = read_variables(named_env_file(options));
+  const auto& variables = std::get<Environment>(read);
+  std::cout << program.describe(variables);
+  warn_of_open_file(program, options);
+  if (!options.online) return 0;
+  std::cout << std::flush;
+  const CurlLibrary curl;
+  int status = 0;
+  for (const auto& [good, sentence] : program.ask_threads(variables)) {
+    if (good) {
+      std::cout << sentence << '\n';
+    } else {
+      complain(program, sentence);
+      status = kCannotStart;
+    }
+  }
+  return status;
 }
 
 int run_cgi(const Program& program) {
@@ -267,6 +296,10 @@ int run_program(const Program& program, int argc, char** argv) {
     if (options.version) {
       std::cout << program.name << ' ' << VERSION << '\n';
       return 0;
+    }
+    if (options.online && !program.ask_threads) {
+      complain(program, "there is nothing that --online could ask");
+      return kUsage;
     }
     if (options.check) return check(program, options);
     if (options.listen.empty() && !handed_over) {

@@ -9,6 +9,7 @@
 
 #include "core/env_file.h"
 #include "shell/service.h"
+#include "threads/checkup.h"
 
 struct Program {
   std::string_view name;
@@ -17,8 +18,10 @@ struct Program {
   std::function<std::variant<ServicePtr, std::vector<std::string>>(const Environment&)> configure;
   // What --check prints; called only with variables that configure accepts.
   std::function<std::string(const Environment&)> describe;
+  // What --check --online finds out, likewise; empty if there is nothing to ask.
+  std::function<std::vector<Finding>(const Environment&)> ask_threads;
 };
 
-// Runs it until it is told to end. Gives the exit status: 0, 1 (cannot start), 2 (usage),
-// 78 (configuration; EX_CONFIG of sysexits.h).
+// Runs it until it is told to end. Gives the exit status: 0, 1 (cannot start, or --online found
+// something wrong), 2 (usage), 78 (configuration; EX_CONFIG of sysexits.h).
 int run_program(const Program& program, int argc, char** argv);

@@ -74,6 +74,7 @@ std::string_view name_of(Step step) {
     case Step::kRefresh: return "refresh";
     case Step::kProfile: return "profile";
     case Step::kInspect: return "inspect";
+    case Step::kAppToken: return "app-token";
   }
   return "";
 }

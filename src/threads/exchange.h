@@ -8,8 +8,8 @@
 #include "core/reply.h"
 #include "core/secret.h"
 
-// The steps of a login that Threads has a part in.
-enum class Step { kCodeExchange, kLongLived, kRefresh, kProfile, kInspect };
+// The steps of a login that Threads has a part in, and the one that only --check --online takes.
+enum class Step { kCodeExchange, kLongLived, kRefresh, kProfile, kInspect, kAppToken };
 
 // A request to Threads. The URL of a GET carries the token in its query (Meta's API demands it).
 struct Exchange {
