@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "shell/fastcgi.h"
+#include "shell/guarded.h"
 #include "shell/record_gate.h"
 
 namespace {
@@ -40,15 +41,6 @@ std::uint64_t upstream_tag(int fd) { return tagged(Tag::kUpstream, fd); }
 Fd checked(int fd, const char* what) {
   if (fd < 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
   return Fd(fd);
-}
-
-template <typename Function>
-Reply guarded(Function decide) {
-  try {
-    return decide();
-  } catch (const std::exception&) {  // what() could quote a secret
-    return detail_reply(500, "Internal error.");
-  }
 }
 
 }  // namespace
