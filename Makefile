@@ -10,8 +10,11 @@ FUZZ_SECONDS ?= 60
 # For `make SANITIZE=address,undefined BUILD=build/asan …`.
 SANITIZE ?=
 
+# The last two are for clang (`make fuzz`, editors): it does not know all of these, and RapidJSON's
+# operators are older than C++20.
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
-           -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough -Werror
+           -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough -Werror \
+           -Wno-unknown-warning-option -Wno-ambiguous-reversed-operator
 # Control-flow protection is not there for every processor.
 HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
            $(shell $(CXX) -fcf-protection -E -x c++ /dev/null >/dev/null 2>&1 && echo -fcf-protection)
@@ -37,7 +40,7 @@ objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
 
 .DELETE_ON_ERROR:
-.PHONY: all run test bench fuzz lint format install deb clean help seeds
+.PHONY: all run test bench fuzz lint format install deb clean help seeds compile_commands.json
 
 all: ## build both programs into build/
 	@deploy/need build
@@ -83,10 +86,10 @@ format: ## format the sources with clang-format
 	clang-format -i $$(git ls-files '*.cc' '*.h')
 
 clean: ## remove what was made
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) compile_commands.json
 
 help: ## this list
-	@sed -n 's/^\([a-z_.-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@sed -n 's/^\([a-z_.-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 30
 
 $(BUILD)/threads-oauth.fcgi: $(call objects,src/main.cc $(core) $(shells))
 $(BUILD)/threads-sandbox.fcgi: $(call objects,src/sandbox/main.cc $(sandbox) $(core) $(shells))
@@ -95,6 +98,18 @@ $(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
 $(programs) $(BUILD)/unit-tests:
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(ldflags) -o $@ $^ $(libs)
+
+# One line a file; after the first each begins with its comma.
+json     = "$(subst ",\",$(subst \,\\,$(1)))"
+comma   := ,
+database = $(wildcard src/*.cc src/*/*.cc tests/unit/*.cc tests/fuzz/*.cc)
+compile_commands.json: $(BUILD)/causes.inc ## how each file is compiled, for editors and analysers
+	$(call say,WRITE,$@)
+	$(file >$@,[)
+	$(foreach source,$(database),$(file >>$@,$(if $(filter $(source),$(firstword $(database))),,$(comma)){ \
+	  "directory": $(call json,$(CURDIR)), "file": $(call json,$(source)), \
+	  "command": $(call json,$(CXX) $(cxxflags) -c $(source)) }))
+	$(file >>$@,])
 
 # The catalogue of causes as a C++ string.
 $(BUILD)/causes.inc: www/causes.json

@@ -36,6 +36,10 @@ std::string check(const Environment& variables) {
   return describe(std::get<Config>(read_config(variables)));
 }
 
+std::vector<std::string> warn(const Environment& variables) {
+  return warnings(std::get<Config>(read_config(variables)));
+}
+
 // Each secret once; the first way that does not lead to Threads ends it.
 std::vector<Finding> ask_threads(const Environment& variables) {
   const Config config = std::get<Config>(read_config(variables));
@@ -59,6 +63,6 @@ std::vector<Finding> ask_threads(const Environment& variables) {
 
 int main(int argc, char** argv) {
   return run_program({"threads-oauth", "Login with Threads, behind a web server by FastCGI or CGI.",
-                      configure, check, ask_threads},
+                      configure, check, warn, ask_threads},
                      argc, argv);
 }

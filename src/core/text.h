@@ -12,3 +12,6 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // Without blanks and tabs at either end.
 std::string_view trimmed(std::string_view text);
+
+// Whether a blank or a control character is in it.
+bool has_blank_or_control(std::string_view text);

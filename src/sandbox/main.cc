@@ -99,8 +99,11 @@ std::string check(const Environment& variables) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(
-      {"threads-sandbox", "Plays Threads for a rehearsal of the login. Not for production.",
-       configure, check, {}},
-      argc, argv);
+  return run_program({"threads-sandbox",
+                      "Plays Threads for a rehearsal of the login. Not for production.",
+                      configure,
+                      check,
+                      {},
+                      {}},
+                     argc, argv);
 }

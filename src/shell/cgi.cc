@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "shell/fastcgi.h"
+#include "shell/guarded.h"
 #include "shell/log.h"
 #include "shell/request_id.h"
 #include "shell/upstream.h"
@@ -57,15 +58,16 @@ void serve_cgi(const ServicePtr& service) {
                   request.content_length.data() + request.content_length.size(), promised);
   request.body = read_body(promised);
 
-  Outcome outcome = service->route(request);
   int upstream_status = 0;
-  if (auto* exchange = std::get_if<Exchange>(&outcome)) {
+  const Reply reply = guarded([&]() -> Reply {
+    Outcome outcome = service->route(request);
+    if (auto* decided = std::get_if<Reply>(&outcome)) return std::move(*decided);
+    const auto& exchange = std::get<Exchange>(outcome);
     const CurlLibrary curl;
-    const Answer answer = exchange_now(*exchange, service);
+    const Answer answer = exchange_now(exchange, service);
     upstream_status = answer.status;
-    outcome = service->conclude(*exchange, answer);
-  }
-  const Reply& reply = std::get<Reply>(outcome);
+    return service->conclude(exchange, answer);
+  });
   const std::string id = RequestIds().next();
   write_reply(reply, id, request.method == "HEAD");
   Log log;
@@ -76,5 +78,6 @@ void serve_cgi(const ServicePtr& service) {
 }
 
 void refuse_cgi(std::string_view sentence) {
-  write_reply(detail_reply(500, sentence), RequestIds().next(), false);
+  write_reply(detail_reply(500, sentence), RequestIds().next(),
+              request_from_variables(environ).method == "HEAD");
 }

@@ -11,8 +11,8 @@ namespace {
 // Index of what went wrong in Totals::kErrors, or its size if nothing did.
 std::size_t error_of(const Answer& answer, int reply_status) {
   const auto named = [](std::string_view name) {
-    return static_cast<std::size_t>(std::find(Totals::kErrors.begin(), Totals::kErrors.end(), name) -
-                                    Totals::kErrors.begin());
+    return static_cast<std::size_t>(
+        std::find(Totals::kErrors.begin(), Totals::kErrors.end(), name) - Totals::kErrors.begin());
   };
   if (answer.failure) return static_cast<std::size_t>(*answer.failure);
   if (answer.status == 429) return named("rate_limited");

@@ -31,9 +31,9 @@ struct Totals {
   std::array<std::uint64_t, kBuckets.size() + 1> exchanges{};  // by duration
   std::chrono::microseconds exchanging{};
   std::array<std::uint64_t, kErrors.size()> errors{};
-  std::uint64_t accepted = 0;     // connections
-  std::size_t connections = 0;    // open now
-  std::size_t in_flight = 0;      // exchanges, now
+  std::uint64_t accepted = 0;   // connections
+  std::size_t connections = 0;  // open now
+  std::size_t in_flight = 0;    // exchanges, now
 
   void add_requests(std::string_view path, int status, std::uint64_t count);
   Totals& operator+=(const Totals& other);

@@ -119,7 +119,7 @@ int complain_all(const Program& program, const std::vector<std::string>& mistake
 void warn_of_open_file(const Program& program, const Options& options) {
   const std::string named = named_env_file(options);
   const std::string path = named.empty() ? kEnvFile : named;
-  struct stat file{};
+  struct stat file {};
   if (stat(path.c_str(), &file) == 0 && (file.st_mode & S_IROTH) != 0) {
     complain(program, "warning: everybody on this machine can read the secrets in " + path +
                           ": chmod o= " + path);
@@ -135,6 +135,9 @@ int check(const Program& program, const Options& options) {
   const auto& variables = std::get<Environment>(read);
   std::cout << program.describe(variables);
   warn_of_open_file(program, options);
+  if (program.warn) {
+    for (const auto& sentence : program.warn(variables)) complain(program, "warning: " + sentence);
+  }
   if (!options.online) return 0;
   std::cout << std::flush;
   const CurlLibrary curl;

@@ -18,6 +18,8 @@ struct Program {
   std::function<std::variant<ServicePtr, std::vector<std::string>>(const Environment&)> configure;
   // What --check prints; called only with variables that configure accepts.
   std::function<std::string(const Environment&)> describe;
+  // What --check warns of, likewise; empty if there is nothing to warn of.
+  std::function<std::vector<std::string>(const Environment&)> warn;
   // What --check --online finds out, likewise; empty if there is nothing to ask.
   std::function<std::vector<Finding>(const Environment&)> ask_threads;
 };

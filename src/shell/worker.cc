@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "shell/fastcgi.h"
+#include "shell/guarded.h"
 #include "shell/record_gate.h"
 
 namespace {
@@ -45,15 +46,6 @@ Fd checked(int fd, const char* what) {
 std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                began);
-}
-
-template <typename Function>
-Reply guarded(Function decide) {
-  try {
-    return decide();
-  } catch (const std::exception&) {  // what() could quote a secret
-    return detail_reply(500, "Internal error.");
-  }
 }
 
 }  // namespace

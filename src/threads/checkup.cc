@@ -3,6 +3,7 @@
 #include "core/form.h"
 #include "core/json.h"
 #include "threads/conclude.h"
+#include "threads/url.h"
 
 namespace {
 
@@ -27,7 +28,33 @@ std::string text_member(const rapidjson::Value& object, std::string_view name) {
   return text != nullptr && text->IsString() ? std::string(text_of(*text)) : std::string();
 }
 
+// Why Meta's dashboard or window would refuse the redirect URI, empty if it would not.
+std::string_view refused_by_meta(const Url& uri) {
+  if (is_loopback(uri.host)) return "points to this machine: use a public host name, or a tunnel";
+  if (uri.scheme != "https") return "is not https: get a certificate";
+  const bool is_address = uri.host.starts_with('[') ||
+                          uri.host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return is_address ? "has an IP address: use a host name" : "";
+}
+
 }  // namespace
+
+std::vector<std::string> warnings(const Config& config) {
+  std::vector<std::string> found;
+  if (config.client_secret.reveal() != config.app_secret.reveal()) {
+    found.emplace_back(
+        "THREADS_CLIENT_SECRET is not THREADS_APP_SECRET: in the dashboard they are the same one.");
+  }
+  if (config.sandbox) return found;
+  for (const std::string& text : config.redirect_uris) {
+    const auto uri = read_url(text);
+    const auto reason = uri ? refused_by_meta(*uri) : "";
+    if (reason.empty()) continue;
+    found.push_back("THREADS_REDIRECT_URIS: Meta refuses " + text + ", which " +
+                    std::string(reason) + ".");
+  }
+  return found;
+}
 
 Exchange ask_for_app_token(const Config& config, const Secret& secret) {
   Exchange exchange;

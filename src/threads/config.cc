@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "core/utf8.h"
+#include "threads/url.h"
 
 namespace {
 
@@ -14,48 +15,6 @@ constexpr long kMaxTimeoutSeconds = 300;
 std::string get(const Environment& variables, std::string_view name, std::string_view fallback) {
   const auto found = variables.find(name);
   return found == variables.end() || found->second.empty() ? std::string(fallback) : found->second;
-}
-
-bool has_control_or_blank(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte == 0x7F;
-  });
-}
-
-// The host of "scheme://host[:port][/…]", brackets of an IPv6 address kept. Empty if a user name is
-// in it: that would be a secret in a URL, or a trick.
-std::string_view host_of(std::string_view url, std::string_view scheme) {
-  url.remove_prefix(scheme.size());
-  const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
-  if (authority.find('@') != std::string_view::npos) return {};
-  const bool is_ipv6 = authority.starts_with('[');
-  const std::size_t end =
-      is_ipv6 ? authority.find(']') + 1 : std::min(authority.find(':'), authority.size());
-  const bool port_follows = end == authority.size() || authority[end] == ':';
-  return port_follows ? authority.substr(0, end) : std::string_view();
-}
-
-bool is_loopback(std::string_view host) {
-  if (host == "localhost" || host == "[::1]") return true;
-  // 127.0.0.0/8 in dotted form only: "127.evil.example" is a name.
-  return host.starts_with("127.") &&
-         host.find_first_not_of("0123456789.") == std::string_view::npos;
-}
-
-bool is_https(std::string_view url) {
-  constexpr std::string_view kScheme = "https://";
-  return url.starts_with(kScheme) && !host_of(url, kScheme).empty();
-}
-
-bool is_loopback_http(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  return url.starts_with(kScheme) && is_loopback(host_of(url, kScheme));
-}
-
-bool is_loopback_https(std::string_view url) {
-  constexpr std::string_view kScheme = "https://";
-  return url.starts_with(kScheme) && is_loopback(host_of(url, kScheme));
 }
 
 std::vector<std::string> split_list(std::string_view text) {
@@ -96,17 +55,19 @@ std::variant<Config, ConfigErrors> read_config(const Environment& variables) {
     std::string value = get(variables, name, "");
     if (value.empty()) {
       errors.push_back(std::string(name) + " is not set.");
-    } else if (has_control_or_blank(value)) {
+    } else if (has_blank_or_control(value)) {
       errors.push_back(std::string(name) + " has a blank or a control character in it.");
     }
     return value;
   };
   const auto url = [&](std::string_view name, std::string_view fallback) {
     std::string value = get(variables, name, fallback);
-    if (has_control_or_blank(value) || value.find('#') != std::string::npos ||
-        !(is_https(value) || is_loopback_http(value))) {
-      errors.push_back(std::string(name) +
-                       " must be an https:// URL (http:// to a loopback address only).");
+    const auto read = read_url(value);
+    if (!read || !(read->scheme == "https" || is_loopback(read->host)) ||
+        value.find('#') != std::string::npos) {
+      errors.push_back(
+          std::string(name) +
+          " must be an https:// URL (http:// to a loopback address only), its port 1 to 65535.");
     }
     return value;
   };
@@ -117,19 +78,25 @@ std::variant<Config, ConfigErrors> read_config(const Environment& variables) {
       Secret(get(variables, "THREADS_CLIENT_SECRET", config.app_secret.reveal()));
   config.meta_secret = Secret(get(variables, "META_APP_SECRET", ""));
   for (const std::string_view name : {"THREADS_CLIENT_SECRET", "META_APP_SECRET"}) {
-    if (has_control_or_blank(get(variables, name, ""))) {
+    if (has_blank_or_control(get(variables, name, ""))) {
       errors.push_back(std::string(name) + " has a blank or a control character in it.");
     }
   }
   config.api_url = url("THREADS_API_URL", "https://graph.threads.net");
   while (config.api_url.ends_with('/')) config.api_url.pop_back();
-  config.sandbox = is_loopback_http(config.api_url) || is_loopback_https(config.api_url);
+  const auto api = read_url(config.api_url);
+  config.sandbox = api && is_loopback(api->host);
   if (config.api_url.find('?') != std::string::npos) {
     errors.emplace_back("THREADS_API_URL must have no query.");
   }
   config.auth_url = url("THREADS_AUTH_URL", "https://threads.net/oauth/authorize");
   config.scope = get(variables, "THREADS_SCOPE", "threads_basic,threads_content_publish");
   config.redirect_uris = split_list(get(variables, "THREADS_REDIRECT_URIS", ""));
+  for (std::size_t i = 0; i < config.redirect_uris.size(); ++i) {
+    if (read_url(config.redirect_uris[i])) continue;
+    errors.push_back("THREADS_REDIRECT_URIS: entry " + std::to_string(i + 1) +
+                     " must be an http:// or https:// URL with a host.");
+  }
   config.timeout_ms = parse_timeout_ms(get(variables, "THREADS_TIMEOUT", "10"));
   if (config.timeout_ms == 0) {
     errors.push_back("THREADS_TIMEOUT must be a number of seconds, above 0 and at most " +

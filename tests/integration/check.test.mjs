@@ -108,6 +108,33 @@ describe('--check warns', () => {
     const { status, err } = await check({ THREADS_REDIRECT_URIS: 'https://login.example.com/auth/callback' });
     assert.deepEqual([status, err], [0, '']);
   });
+  test('of two different secrets', async () => {
+    const { status, err } = await check({ THREADS_CLIENT_SECRET: canaries.clientSecret });
+    assert.equal(status, 0);
+    assert.match(err, /^threads-oauth: warning: THREADS_CLIENT_SECRET is not THREADS_APP_SECRET/m);
+  });
+  test('of redirect URIs that Meta refuses', async () => {
+    const uris = {
+      'http://login.example.com/auth/callback': /https/,
+      'https://localhost/auth/callback': /this machine/,
+      'http://127.0.0.1:8080/auth/callback': /this machine/,
+      'https://203.0.113.7/auth/callback': /IP address/,
+      'https://[2001:db8::7]/auth/callback': /IP address/,
+      'https://login.example.com/auth/callback': null,
+    };
+    const { status, err } = await check({ THREADS_API_URL: 'https://graph.threads.net', THREADS_REDIRECT_URIS: Object.keys(uris).join(',') });
+    assert.equal(status, 0);
+    const lines = err.trimEnd().split('\n');
+    assert.equal(lines.length, 5, err);
+    for (const [uri, why] of Object.entries(uris)) {
+      const line = lines.find((one) => one.startsWith(`threads-oauth: warning: THREADS_REDIRECT_URIS: Meta refuses ${uri}, `));
+      if (why) assert.match(line, why); else assert.equal(line, undefined);
+    }
+  });
+  test('of no redirect URI where the sandbox plays Threads', async () => {
+    const { err } = await check({ THREADS_REDIRECT_URIS: 'http://localhost:8080/auth/callback' });
+    assert.equal(err, '');
+  });
   test('of a configuration file that everybody can read', async () => {
     const envFile = writeEnv(stage, { THREADS_API_URL: sandbox });
     for (const [mode, warned] of [[0o644, true], [0o604, true], [0o640, false], [0o600, false]]) {

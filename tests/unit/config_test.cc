@@ -77,6 +77,32 @@ TEST_CASE("http goes to a loopback address only") {
   CHECK(with("THREADS_AUTH_URL", "https://x/?a=b").auth_url == "https://x/?a=b");
 }
 
+TEST_CASE("a port is one") {
+  for (const std::string port : {"0", "65536", "99999", "x", ""}) {
+    CAPTURE(port);
+    CHECK(refuses("THREADS_API_URL", "https://host:" + port));
+    CHECK(refuses("THREADS_AUTH_URL", "https://host:" + port + "/oauth/authorize"));
+    CHECK(refuses("THREADS_REDIRECT_URIS", "https://host:" + port + "/auth/callback"));
+  }
+}
+
+TEST_CASE("redirect URIs are addresses, and the one that is none is named by its place") {
+  for (const std::string bad : {"login.example.com/auth", "/auth", "*", "https://", "app://x",
+                                "https://a/x https://b/y", "https://user@a/x"}) {
+    CAPTURE(bad);
+    CHECK(refuses("THREADS_REDIRECT_URIS", bad));
+  }
+  Environment variables = minimal();
+  variables["THREADS_REDIRECT_URIS"] = "http://localhost:8080/auth,CANARY,https://b/y,CANARY";
+  const auto read = read_config(variables);
+  const auto& errors = std::get<ConfigErrors>(read);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] ==
+        "THREADS_REDIRECT_URIS: entry 2 must be an http:// or https:// URL with a host.");
+  CHECK(errors[1] ==
+        "THREADS_REDIRECT_URIS: entry 4 must be an http:// or https:// URL with a host.");
+}
+
 TEST_CASE("redirect URIs are a list, blanks around the commas") {
   const Config config = with("THREADS_REDIRECT_URIS", " https://a/x , ,https://b/y,");
   CHECK(config.redirect_uris == std::vector<std::string>{"https://a/x", "https://b/y"});

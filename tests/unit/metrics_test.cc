@@ -82,7 +82,8 @@ TEST_CASE("each upstream error counts under its kind, a success under none") {
     metrics.new_counts().exchange(milliseconds(1), answer, c.reply_status);
     std::size_t counted = 0;
     for (const std::string_view kind : Totals::kErrors) {
-      const std::string line = "threads_oauth_upstream_errors_total{kind=\"" + std::string(kind) + "\"} ";
+      const std::string line =
+          "threads_oauth_upstream_errors_total{kind=\"" + std::string(kind) + "\"} ";
       CHECK(has_line(metrics, line + (kind == c.kind ? "1" : "0")));
       if (kind == c.kind) ++counted;
     }
