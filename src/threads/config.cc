@@ -48,7 +48,8 @@ std::variant<Config, ConfigErrors> read_config(const Environment& variables) {
 
   // What is shown must be showable: /config is JSON.
   for (const auto& [name, value] : variables) {
-    if (name.starts_with("THREADS_") && !is_utf8(value)) errors.push_back(name + " is not UTF-8.");
+    const bool may_be_ours = name.starts_with("THREADS_") && is_utf8(name);
+    if (may_be_ours && !is_utf8(value)) errors.push_back(name + " is not UTF-8.");
   }
 
   const auto require = [&](std::string_view name) {

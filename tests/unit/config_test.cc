@@ -120,6 +120,10 @@ TEST_CASE("the timeout is in seconds") {
 TEST_CASE("what is no UTF-8 is refused") {
   CHECK(refuses("THREADS_SCOPE", "\xE9"));
   CHECK(refuses("THREADS_APP_ID", "\xFF"));
+  // Nobody's variable: an error could not show its name.
+  Environment variables = minimal();
+  variables["THREADS_\xFF"] = "\xFF";
+  CHECK(std::holds_alternative<Config>(read_config(variables)));
 }
 
 TEST_CASE("what --check shows has no secret in it") {
