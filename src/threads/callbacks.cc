@@ -73,9 +73,7 @@ std::string status_page(std::string_view heading, std::string_view text) {
 Outcome deauthorize(const Request& request, const Config& config) {
   auto read = read_callback(request, config);
   if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
-  Reply reply;
-  reply.body = "{}";
-  return reply;
+  return json_reply(200, "{}");
 }
 
 Outcome delete_data(const Request& request, const Config& config) {
@@ -84,9 +82,8 @@ Outcome delete_data(const Request& request, const Config& config) {
   const std::string code =
       confirmation_code(std::get<std::string>(read), config.app_secret.reveal());
   const std::string url = origin_of_service(request, config) + "/data-deletion?code=" + code;
-  Reply reply;
-  reply.body = "{\"url\":" + quote_json(url) + ",\"confirmation_code\":" + quote_json(code) + "}";
-  return reply;
+  return json_reply(
+      200, "{\"url\":" + quote_json(url) + ",\"confirmation_code\":" + quote_json(code) + "}");
 }
 
 Outcome deletion_status(const Request& request, const Config& config) {
