@@ -40,8 +40,7 @@ bool is_host(std::string_view host) {
 std::string origin_of_service(const Request& request, const Config& config) {
   if (!config.redirect_uris.empty()) {
     const std::string& uri = config.redirect_uris.front();
-    const std::size_t host = uri.find("://");
-    if (host != std::string::npos) return uri.substr(0, uri.find('/', host + 3));
+    return uri.substr(0, uri.find_first_of("/?#", uri.find("://") + 3));
   }
   const std::string_view host =
       is_host(request.host) ? std::string_view(request.host) : "localhost";
