@@ -49,7 +49,7 @@ all: ## build both programs into build/
 run: ## build, start everything and print the address to open (PORT=8080)
 	@deploy/need build run
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
-	@PORT=$(PORT) deploy/run
+	@PORT=$(PORT) BUILD=$(BUILD) deploy/run
 
 test: ## all tests; SUITE="unit page integration ..." runs some
 	@deploy/need test

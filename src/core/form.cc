@@ -5,14 +5,9 @@
 
 #include "core/utf8.h"
 
-namespace {
+#include "core/text.h"
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+namespace {
 
 std::optional<std::string> decode(std::string_view text) {
   std::string out;
@@ -21,10 +16,9 @@ std::optional<std::string> decode(std::string_view text) {
     if (text[i] == '+') {
       out += ' ';
     } else if (text[i] == '%') {
-      const int high = i + 1 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
+      const auto byte = read_hex(text.substr(i + 1), 2);
+      if (!byte) return std::nullopt;
+      out += static_cast<char>(*byte);
       i += 2;
     } else {
       out += text[i];

@@ -5,9 +5,9 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
+#include "core/text.h"
 #include "core/utf8.h"
 
 namespace {
@@ -17,13 +17,6 @@ std::size_t characters_before(std::string_view text, std::size_t offset) {
   return static_cast<std::size_t>(std::count_if(head.begin(), head.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
   }));
-}
-
-unsigned hex4(std::string_view digits) {
-  unsigned value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return error == std::errc() && end == digits.data() + 4 ? value : 0;
 }
 
 // What RapidJSON 1.1 lets pass: bytes that are no UTF-8 (it can look itself, but takes longer),
@@ -43,7 +36,7 @@ std::optional<JsonError> find_mistake(std::string_view text) {
     if (c == '\0') return mistake("Unexpected NUL.", i);
     if (in_string && c == '\\') {
       const bool escaped_unit = text.substr(i + 1).starts_with('u');
-      const unsigned unit = escaped_unit ? hex4(text.substr(i + 2, 4)) : 0;
+      const unsigned unit = escaped_unit ? read_hex(text.substr(i + 2), 4).value_or(0) : 0;
       if (unit >= 0xDC00 && unit <= 0xDFFF) return mistake("Lone low surrogate.", i);
       const bool is_high = unit >= 0xD800 && unit <= 0xDBFF;
       i += is_high ? 7 : 1;  // over "uXXXX\\u" or the escaped character: RapidJSON checks the pair

@@ -30,11 +30,15 @@ void append_header(std::string& out, std::string_view name, std::string_view val
 
 }  // namespace
 
-Reply detail_reply(int status, std::string_view sentence) {
+Reply json_reply(int status, std::string json) {
   Reply reply;
   reply.status = status;
-  reply.body = "{\"detail\":" + quote_json(sentence) + "}";
+  reply.body = std::move(json);
   return reply;
+}
+
+Reply detail_reply(int status, std::string_view sentence, std::string_view members) {
+  return json_reply(status, ("{\"detail\":" + quote_json(sentence)).append(members).append("}"));
 }
 
 std::string to_cgi(const Reply& reply, std::string_view request_id, bool head) {

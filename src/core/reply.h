@@ -13,8 +13,12 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that every reply has
 };
 
-// {"detail": sentence} with the given status. The sentence must be valid UTF-8.
-Reply detail_reply(int status, std::string_view sentence);
+// This JSON text with the given status.
+Reply json_reply(int status, std::string json);
+
+// {"detail": sentence} with the given status. The sentence must be valid UTF-8. Further members
+// come as JSON text, each with a comma before it.
+Reply detail_reply(int status, std::string_view sentence, std::string_view members = "");
 
 // The reply in CGI form (RFC 3875 §6.3): a Status line, the headers that every reply carries, the
 // reply's own, a blank line, and the body unless the request was a HEAD.

@@ -1,6 +1,7 @@
 #include "core/text.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace {
 
@@ -30,4 +31,13 @@ bool has_blank_or_control(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte <= 0x20 || byte == 0x7F;
   });
+}
+
+std::optional<unsigned> read_hex(std::string_view text, std::size_t digits) {
+  if (text.size() < digits) return std::nullopt;
+  unsigned value = 0;
+  const char* const end = text.data() + digits;
+  const auto [stop, error] = std::from_chars(text.data(), end, value, 16);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
 }

@@ -1,6 +1,7 @@
 // Text in ASCII terms, as HTTP's own words are compared.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,3 +16,6 @@ std::string_view trimmed(std::string_view text);
 
 // Whether a blank or a control character is in it.
 bool has_blank_or_control(std::string_view text);
+
+// The number that the first `digits` characters are in hexadecimal; nothing unless all of them are.
+std::optional<unsigned> read_hex(std::string_view text, std::size_t digits);

@@ -54,10 +54,7 @@ class Void {
   static Reply held(const Exchange& exchange) {
     const std::string& text = exchange.credential.reveal();
     const std::size_t space = text.find(' ');
-    Reply reply;
-    reply.status = std::stoi(text.substr(0, space));
-    reply.body = text.substr(space + 1);
-    return reply;
+    return json_reply(std::stoi(text.substr(0, space)), text.substr(space + 1));
   }
 
  private:

@@ -22,13 +22,6 @@ constexpr std::string_view kDenied =
 // Real codes and tokens are of this size; whoever stores or shows them should meet that here.
 constexpr std::size_t kSecretLength = 140;
 
-Reply json_body(int status, std::string body) {
-  Reply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  return reply;
-}
-
 std::string random_text(const Moment& moment, std::size_t length) {
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -43,20 +36,20 @@ Reply graph_error(const Moment& moment, std::string_view message, int code, int 
                      ",\"type\":\"OAuthException\",\"code\":" + std::to_string(code);
   if (subcode != 0) body += ",\"error_subcode\":" + std::to_string(subcode);
   body += ",\"fbtrace_id\":" + quote_json('A' + random_text(moment, 22)) + "}}";
-  return json_body(400, std::move(body));
+  return json_reply(400, std::move(body));
 }
 
 // The other shape (Meta, "Get Access Tokens and Permissions"), which is Instagram's older one.
 Reply code_not_found() {
-  return json_body(400, R"({"error_type":"OAuthException","code":400,)"
-                        R"("error_message":"Matching code was not found or was already used"})");
+  return json_reply(400, R"({"error_type":"OAuthException","code":400,)"
+                         R"("error_message":"Matching code was not found or was already used"})");
 }
 
 // The window's own errors: JSON shown to the person, nothing goes back to the app.
 Reply window_error(std::string_view message, int code) {
   std::string body = "{\"error_message\":" + quote_json(message);
   if (code != 0) body += ",\"error_code\":" + std::to_string(code);
-  return json_body(400, body + "}");
+  return json_reply(400, body + "}");
 }
 
 Reply window_error(int code) {
@@ -420,9 +413,9 @@ Reply Sandbox::exchange_code(const Fields& fields, const Moment& moment) {
   token.issued = moment.now;
   token.expires = moment.now + kShortLifetime;
   // user_id is a number here and a string everywhere else (Meta's own examples).
-  return json_body(200,
-                   "{\"access_token\":" + quote_json(add_token(std::move(token), moment.now).text) +
-                       ",\"user_id\":" + std::string(kUserId) + "}");
+  return json_reply(
+      200, "{\"access_token\":" + quote_json(add_token(std::move(token), moment.now).text) +
+               ",\"user_id\":" + std::string(kUserId) + "}");
 }
 
 // Meta, "App Access Tokens". Nothing here takes such a token, so it is not remembered.
@@ -431,7 +424,7 @@ Reply Sandbox::app_token(const Fields& fields, const Moment& moment) {
   if (value_of(fields, "grant_type") != "client_credentials") {
     return graph_error(moment, "Invalid grant_type: it must be \"client_credentials\".", 100);
   }
-  return json_body(
+  return json_reply(
       200, "{\"access_token\":" +
                quote_json("TH|" + config_.app_id + '|' + random_text(moment, kSecretLength)) +
                ",\"token_type\":\"bearer\"}");
@@ -482,7 +475,7 @@ Reply Sandbox::long_lived_reply(const Token& from, const Moment& moment) {
   token.long_lived = true;
   token.issued = moment.now;
   token.expires = moment.now + kLongLifetime;
-  return json_body(
+  return json_reply(
       200, "{\"access_token\":" + quote_json(add_token(std::move(token), moment.now).text) +
                ",\"token_type\":\"bearer\",\"expires_in\":" + std::to_string(kLongLifetime) + "}");
 }
@@ -508,7 +501,7 @@ Reply Sandbox::me(const Fields& fields, const Moment& moment) {
     }
     body += ',' + quote_json(field) + ':' + known->second;
   }
-  return json_body(200, body + "}");
+  return json_reply(200, body + "}");
 }
 
 // Meta, "Debug Access Token". The access_token must be good; about the input_token the answer
@@ -521,9 +514,9 @@ Reply Sandbox::debug_token(const Fields& fields, const Moment& moment) {
   }
   const Token* token = find_token(fields, "input_token");
   if (token == nullptr) {
-    return json_body(200, R"({"data":{"error":{"code":190,)"
-                          R"("message":"Invalid OAuth access token - Cannot parse access token"},)"
-                          R"("is_valid":false,"scopes":[]}})");
+    return json_reply(200, R"({"data":{"error":{"code":190,)"
+                           R"("message":"Invalid OAuth access token - Cannot parse access token"},)"
+                           R"("is_valid":false,"scopes":[]}})");
   }
   const bool valid = moment.now < token->expires;
   const auto shown = [&](std::int64_t time) { return std::to_string(time - passed_); };
@@ -538,7 +531,7 @@ Reply Sandbox::debug_token(const Fields& fields, const Moment& moment) {
           ",\"is_valid\":" + (valid ? "true" : "false") + ",\"issued_at\":" + shown(token->issued) +
           ",\"scopes\":" + quote_json_list(token->scopes) + ",\"user_id\":" + quote_json(kUserId) +
           "}}";
-  return json_body(200, std::move(body));
+  return json_reply(200, std::move(body));
 }
 
 std::optional<Reply> Sandbox::refuse_token(const Fields& fields, const Moment& moment) const {

@@ -40,8 +40,7 @@ bool is_host(std::string_view host) {
 std::string origin_of_service(const Request& request, const Config& config) {
   if (!config.redirect_uris.empty()) {
     const std::string& uri = config.redirect_uris.front();
-    const std::size_t host = uri.find("://");
-    if (host != std::string::npos) return uri.substr(0, uri.find('/', host + 3));
+    return uri.substr(0, uri.find_first_of("/?#", uri.find("://") + 3));
   }
   const std::string_view host =
       is_host(request.host) ? std::string_view(request.host) : "localhost";
@@ -73,9 +72,7 @@ std::string status_page(std::string_view heading, std::string_view text) {
 Outcome deauthorize(const Request& request, const Config& config) {
   auto read = read_callback(request, config);
   if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
-  Reply reply;
-  reply.body = "{}";
-  return reply;
+  return json_reply(200, "{}");
 }
 
 Outcome delete_data(const Request& request, const Config& config) {
@@ -84,9 +81,8 @@ Outcome delete_data(const Request& request, const Config& config) {
   const std::string code =
       confirmation_code(std::get<std::string>(read), config.app_secret.reveal());
   const std::string url = origin_of_service(request, config) + "/data-deletion?code=" + code;
-  Reply reply;
-  reply.body = "{\"url\":" + quote_json(url) + ",\"confirmation_code\":" + quote_json(code) + "}";
-  return reply;
+  return json_reply(
+      200, "{\"url\":" + quote_json(url) + ",\"confirmation_code\":" + quote_json(code) + "}");
 }
 
 Outcome deletion_status(const Request& request, const Config& config) {

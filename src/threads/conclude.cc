@@ -63,13 +63,11 @@ ThreadsError read_error(const rapidjson::Value& object) {
   return error;
 }
 
-Reply bad_gateway(int status, std::string_view detail, int upstream_status) {
-  Reply reply = detail_reply(status, detail);
-  if (upstream_status != 0) {
-    reply.body.pop_back();
-    reply.body += ",\"upstream\":{\"status\":" + std::to_string(upstream_status) + "}}";
-  }
-  return reply;
+// Threads is at fault, or the way to it.
+Reply gateway_error(int status, std::string_view detail, int upstream_status) {
+  if (upstream_status == 0) return detail_reply(status, detail);
+  return detail_reply(status, detail,
+                      ",\"upstream\":{\"status\":" + std::to_string(upstream_status) + "}");
 }
 
 Reply refusal(const Exchange& exchange, const Answer& answer, const Config& config,
@@ -80,21 +78,19 @@ Reply refusal(const Exchange& exchange, const Answer& answer, const Config& conf
                    config.client_secret.reveal(), config.meta_secret.reveal()},
                   config.api_url);
   };
+  std::string members = ",\"upstream\":{\"status\":" + std::to_string(answer.status);
+  if (!error.type.empty()) members += ",\"type\":" + quote_json(clean(error.type));
+  if (error.code) members += ",\"code\":" + std::to_string(*error.code);
+  if (error.subcode) members += ",\"subcode\":" + std::to_string(*error.subcode);
+  if (!error.trace.empty()) members += ",\"trace\":" + quote_json(clean(error.trace));
+  members += "}";
+  if (const auto hint = find_hint(exchange.step, answer.status, error); !hint.empty()) {
+    members += ",\"hint\":" + quote_json(hint);
+  }
   const std::string message = clean(error.message);
   Reply reply = detail_reply(
       answer.status == 429 ? 429 : 400,
-      message.empty() ? "Threads refused without a message." : std::string_view(message));
-  reply.body.pop_back();
-  reply.body += ",\"upstream\":{\"status\":" + std::to_string(answer.status);
-  if (!error.type.empty()) reply.body += ",\"type\":" + quote_json(clean(error.type));
-  if (error.code) reply.body += ",\"code\":" + std::to_string(*error.code);
-  if (error.subcode) reply.body += ",\"subcode\":" + std::to_string(*error.subcode);
-  if (!error.trace.empty()) reply.body += ",\"trace\":" + quote_json(clean(error.trace));
-  reply.body += "}";
-  if (const auto hint = find_hint(exchange.step, answer.status, error); !hint.empty()) {
-    reply.body += ",\"hint\":" + quote_json(hint);
-  }
-  reply.body += "}";
+      message.empty() ? "Threads refused without a message." : std::string_view(message), members);
   if (answer.status == 429 && answer.retry_after > 0) {
     reply.headers.emplace_back("Retry-After", std::to_string(answer.retry_after));
   }
@@ -105,24 +101,22 @@ Reply refusal(const Exchange& exchange, const Answer& answer, const Config& conf
 
 Reply conclude(const Exchange& exchange, const Answer& answer, const Config& config) {
   if (answer.failure) {
-    return bad_gateway(*answer.failure == Failure::kTimeout ? 504 : 502, sentence(*answer.failure),
-                       answer.status);
+    return gateway_error(*answer.failure == Failure::kTimeout ? 504 : 502,
+                         sentence(*answer.failure), answer.status);
   }
   const bool success = answer.status >= 200 && answer.status <= 299;
   const bool refused = answer.status >= 400 && answer.status <= 499;
   if (!success && !refused) {
-    return bad_gateway(502, "Threads answered with status " + std::to_string(answer.status) + ".",
-                       answer.status);
+    return gateway_error(502, "Threads answered with status " + std::to_string(answer.status) + ".",
+                         answer.status);
   }
   const auto parsed = parse_json(answer.body);
   const auto* document = std::get_if<rapidjson::Document>(&parsed);
   if (document == nullptr || !document->IsObject()) {
     if (refused) return refusal(exchange, answer, config, {});
-    return bad_gateway(502, "Threads' answer is no JSON object.", answer.status);
+    return gateway_error(502, "Threads' answer is no JSON object.", answer.status);
   }
   if (refused || is_error(*document))
     return refusal(exchange, answer, config, read_error(*document));
-  Reply reply;
-  reply.body = answer.body;
-  return reply;
+  return json_reply(200, answer.body);
 }

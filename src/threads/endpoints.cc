@@ -46,15 +46,9 @@ constexpr std::array kEndpoints = {
     Endpoint{"POST", "/data-deletion", delete_data},
 };
 
-Reply json_reply(std::string body) {
-  Reply reply;
-  reply.body = std::move(body);
-  return reply;
-}
+Outcome root(const Request&, const Config&) { return json_reply(200, R"({"Hello":"World"})"); }
 
-Outcome root(const Request&, const Config&) { return json_reply(R"({"Hello":"World"})"); }
-
-Outcome health(const Request&, const Config&) { return json_reply(R"({"status":"ok"})"); }
+Outcome health(const Request&, const Config&) { return json_reply(200, R"({"status":"ok"})"); }
 
 Outcome metrics(const Request& request, const Config&) {
   if (!request.metrics) {
@@ -68,9 +62,10 @@ Outcome metrics(const Request& request, const Config&) {
 }
 
 Outcome config(const Request&, const Config& config) {
-  return json_reply("{\"app_id\":" + quote_json(config.app_id) + ",\"auth_url\":" +
-                    quote_json(config.auth_url) + ",\"scope\":" + quote_json(config.scope) +
-                    ",\"sandbox\":" + (config.sandbox ? "true" : "false") + "}");
+  return json_reply(200, "{\"app_id\":" + quote_json(config.app_id) +
+                             ",\"auth_url\":" + quote_json(config.auth_url) +
+                             ",\"scope\":" + quote_json(config.scope) +
+                             ",\"sandbox\":" + (config.sandbox ? "true" : "false") + "}");
 }
 
 // The strings that a login's JSON body must hold.

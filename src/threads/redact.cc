@@ -1,7 +1,6 @@
 #include "threads/redact.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -32,11 +31,8 @@ std::optional<std::size_t> match_character(std::string_view text, std::size_t at
   if (text[at] == '%' && times > 0) {
     std::size_t digits = at + 1;
     for (int i = 1; i < times && text.substr(digits).starts_with("25"); ++i) digits += 2;
-    const std::string_view hex = text.substr(digits, 2);
-    unsigned char byte = 0;
-    const char* const end = hex.data() + hex.size();
-    const bool is_hex = hex.size() == 2 && std::from_chars(hex.data(), end, byte, 16).ptr == end;
-    if (is_hex && same(static_cast<char>(byte), c, which)) return digits + 2;
+    const auto byte = read_hex(text.substr(digits), 2);
+    if (byte && same(static_cast<char>(*byte), c, which)) return digits + 2;
   }
   if (same(text[at], c, which) || (text[at] == '+' && c == ' ')) return at + 1;
   return std::nullopt;

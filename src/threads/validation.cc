@@ -97,13 +97,10 @@ void ValidationErrors::query_field_repeated(std::string_view field) {
 }
 
 Reply ValidationErrors::reply() const {
-  Reply reply;
-  reply.status = 422;
-  reply.body = "{\"detail\":[";
+  std::string json = "{\"detail\":[";
   for (const std::string& one : entries_) {
-    if (&one != &entries_.front()) reply.body += ',';
-    reply.body += one;
+    if (&one != &entries_.front()) json += ',';
+    json += one;
   }
-  reply.body += "]}";
-  return reply;
+  return json_reply(422, json + "]}");
 }

@@ -1,7 +1,7 @@
 // deploy/run, which is what `make run` calls: the page and a sandbox login's addresses answer, and a
 // Ctrl-C, a TERM or a HUP ends all of it and leaves nothing behind.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -22,8 +22,8 @@ before(() => {
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-function start(port) {
-  const child = spawn(script, [], { env: { PATH: process.env.PATH, PORT: String(port) }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(port, env) {
+  const child = spawn(script, [], { env: { PATH: process.env.PATH, PORT: String(port), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const it = { child, text: '' };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { it.text += data; child.emit('said'); });
   it.exited = once(child, 'close');
@@ -115,6 +115,22 @@ describe('make run', () => {
     assert.equal(status, 1);
     assert.match(it.text, /the program ended by itself/);
     assert.deepEqual(group(it.child.pid), []);
+  });
+
+  test('BUILD names the folder of the programs, and what is made stays there', async () => {
+    const [build, other] = ['build', 'built elsewhere'].map((name) => path.join(folder, name));
+    fs.renameSync(build, other);
+    try {
+      const it = start(await freePort(), { BUILD: path.basename(other) });
+      await it.up;
+      assert.ok(fs.existsSync(path.join(other, 'run/nginx.conf')));
+      process.kill(-it.child.pid, 'SIGINT');
+      await it.exited;
+      assert.ok(!fs.existsSync(build));
+    } finally {
+      fs.renameSync(other, build);
+    }
+    assert.match(execFileSync('make', ['-n', 'run', 'BUILD=elsewhere'], { cwd: root, encoding: 'utf8' }), /BUILD=elsewhere deploy\/run/);
   });
 
   test('with a .env there is no sandbox; a wrong one is named', async () => {

@@ -2,23 +2,14 @@
 // errors as JSON, the rate limit, and that none of it writes a code or a token into a log.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canaries.mjs';
+import { assertNothingLeaked, code, token } from '../lib/canaries.mjs';
+import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
 import { send, sendRaw } from '../lib/http.mjs';
 import { startApache, startNginx, startProgram, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const secret = `code=${code}&access_token=${token}&state=1`;
-
-function assertJsonError(answer, status) {
-  assert.equal(answer.status, status, answer.text);
-  assert.equal(typeof JSON.parse(answer.text).detail, 'string');
-  for (const [name, value] of Object.entries({
-    'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
-  })) assert.deepEqual(answer.all(name), [value], name);
-  assertNoCanary(answer.text, 'an error');
-}
 
 const servers = {
   nginx: async (stage, envFile) => {
@@ -40,8 +31,7 @@ for (const [name, start] of Object.entries(servers)) {
     let upstream;
     before(async () => {
       upstream = await Upstream.start(stage);
-      stage.write('www/.hidden', 'canary0', 0o644);
-      stage.write('secret.txt', 'canary0', 0o644);
+      hideFiles(stage);
       server = await start(stage, writeEnv(stage, { THREADS_API_URL: upstream.url }));
     });
     after(() => stage.close());
@@ -50,15 +40,7 @@ for (const [name, start] of Object.entries(servers)) {
     for (const path of ['/auth', '/auth/callback']) {
       test(`${path} is the page, with its headers`, async () => {
         const page = await get(path, secret);
-        assert.equal(page.status, 200);
-        assert.match(page.text, /<html/);
-        for (const [header, value] of Object.entries({
-          'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': csp, 'x-frame-options': 'DENY',
-          'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cross-origin-opener-policy': 'same-origin',
-          'cross-origin-resource-policy': 'same-origin',
-        })) assert.deepEqual(page.all(header), [value], header);
-        assert.ok(page.get('permissions-policy'));
-        assert.doesNotMatch(page.get('server'), /\d/);
+        assertPage(page);
       });
     }
 
@@ -77,11 +59,7 @@ for (const [name, start] of Object.entries(servers)) {
       for (const [, path] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await get(path)).status, 200, path);
     });
 
-    const never = ['/static/.hidden', '/static/%2ehidden', '/.hidden', '/static/../secret.txt', '/static/%2e%2e/secret.txt', '/static/..%2fsecret.txt',
-      '/static//../secret.txt', '/static/..;/secret.txt', '/static/%5c..%5csecret.txt', '/static/', '/static', '/static/nothing.js', '/index.html', '/app.js',
-      '/.env', '/.git/config', '/src/main.cc', '/static/.env', '/STATIC/app.js', '/auth/', '/auth/../secret.txt', '/auth/x', '/static/app.js/', '/static/app.js/x',
-      '/threads-oauth-error', '/threads-oauth.fcgi'];
-    for (const path of never) {
+    for (const path of neverServed) {
       test(`${path} is not served`, async () => {
         const answer = await get(path, secret);
         assert.ok([400, 404].includes(answer.status), `${answer.status} ${answer.text}`);

@@ -4,24 +4,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canaries.mjs';
 import { check, table } from '../lib/contract_table.mjs';
+import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
 import { send } from '../lib/http.mjs';
 import { startProgram, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 import { startCaddy, startHaproxy, startLighttpd } from './fronts.mjs';
 
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const query = `code=${code}&access_token=${token}&state=1`;
 const headers = { Referer: `http://x/?${query}`, Cookie: `c=${token}` };
-
-function assertJsonError(answer, status) {
-  assert.equal(answer.status, status, answer.text);
-  assert.equal(typeof JSON.parse(answer.text).detail, 'string');
-  for (const [name, value] of Object.entries({
-    'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
-  })) assert.deepEqual(answer.all(name), [value], name);
-  assertNoCanary(answer.text, 'an error');
-}
 
 for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: startCaddy, HAProxy: startHaproxy })) {
   describe(name, () => {
@@ -33,8 +24,7 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
     before(async () => {
       const upstream = await Upstream.start(stage);
       context = { upstream, upstreamUrl: upstream.url };
-      stage.write('www/.hidden', 'canary0', 0o644);
-      stage.write('secret.txt', 'canary0', 0o644);
+      hideFiles(stage);
       program = await startProgram(stage, { envFile: writeEnv(stage, {
         THREADS_API_URL: upstream.url, THREADS_AUTH_URL: `${upstream.url}/oauth/authorize`, THREADS_TIMEOUT: '2',
       }) });
@@ -48,15 +38,7 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
     for (const path of ['/auth', '/auth/callback']) {
       test(`${path} is the page, with its headers`, async () => {
         const page = await send(port, { path, query, headers });
-        assert.equal(page.status, 200, page.text);
-        assert.match(page.text, /<html/);
-        for (const [header, value] of Object.entries({
-          'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': csp, 'x-frame-options': 'DENY',
-          'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cross-origin-opener-policy': 'same-origin',
-          'cross-origin-resource-policy': 'same-origin',
-        })) assert.deepEqual(page.all(header), [value], header);
-        assert.ok(page.get('permissions-policy'));
-        assert.doesNotMatch(page.get('server') ?? '', /\d/);
+        assertPage(page);
       });
     }
 
@@ -72,9 +54,7 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
       }
     });
 
-    for (const path of ['/static/.hidden', '/static/%2ehidden', '/.hidden', '/static/../secret.txt', '/static/%2e%2e/secret.txt',
-      '/static/..%2fsecret.txt', '/static//../secret.txt', '/static/%5c..%5csecret.txt', '/static/', '/static', '/static/nothing.js', '/index.html',
-      '/app.js', '/.env', '/STATIC/app.js', '/auth/', '/auth/../secret.txt', '/auth/x', '/static/app.js/', '/static/app.js/x']) {
+    for (const path of neverServed) {
       test(`${path} is not served`, async () => {
         const answer = await send(port, { path, query, headers });
         assert.ok([400, 404].includes(answer.status), `${answer.status} ${answer.text}`);

@@ -159,6 +159,9 @@ TEST_CASE(
   c.redirect_uris = {"https://login.example.org/auth/callback"};
   CHECK(post("/data-deletion", signed_form(kText), "application/x-www-form-urlencoded", c)
             .body.starts_with("{\"url\":\"https://login.example.org/data-deletion?code="));
+  c.redirect_uris = {"https://login.example.org?x=/y"};
+  CHECK(post("/data-deletion", signed_form(kText), "application/x-www-form-urlencoded", c)
+            .body.starts_with("{\"url\":\"https://login.example.org/data-deletion?code="));
   Request request;
   request.method = "POST";
   request.path = "/data-deletion";
