@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/env_file.h"
+#include "core/finding.h"
 #include "shell/service.h"
-#include "threads/checkup.h"
 
 struct Program {
   std::string_view name;

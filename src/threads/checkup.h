@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/finding.h"
 #include "threads/config.h"
 #include "threads/exchange.h"
 
@@ -15,11 +16,6 @@ std::vector<std::string> warnings(const Config& config);
 // Asks for an app access token (Meta, "Get access tokens", client_credentials), which takes nothing
 // but the ID and the secret. The token is not kept.
 Exchange ask_for_app_token(const Config& config, const Secret& secret);
-
-struct Finding {
-  bool good = false;
-  std::string sentence;  // names the variable; where it is mended if it is not good
-};
 
 // What the answer says of THREADS_APP_ID and the secret of this name.
 Finding judge_app_token(std::string_view secret_name, const Exchange& exchange,
