@@ -45,6 +45,8 @@ const scenes = {
     [`${at}, by POST`, [{ method: 'POST', path: at, query: `access_token=${token}`, headers: bearer, body: `access_token=${token}` }]],
   ])),
   'a token to a path that is none': [{ path: '/nope', query: `access_token=${token}`, headers: { ...bearer, ...noise } }],
+  ...Object.fromEntries(['', '/me', '/static', '/auth', '/auth/callback', '/me/.', '/x/y/z'].map((at) => [
+    `a token in the path itself, behind ${at}/`, [{ path: `${at}/${token}`, headers: noise }]])),
   'a forged callback': [{ method: 'POST', path: '/data-deletion', headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...noise }, body: `signed_request=${token}.${code}` }],
   'a status page with a code of another kind': [{ path: '/data-deletion', query: `code=${code}`, headers: noise }],
   '/config': [{ path: '/config', query: `access_token=${token}`, headers: { ...bearer, ...noise } }],

@@ -62,6 +62,12 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
       });
     }
 
+    for (const at of ['', '/me', '/static', '/auth/callback']) {
+      test(`a token behind ${at}/ gets a 404`, async () => {
+        assertJsonError(await send(port, { path: `${at}/${token}`, headers }), 404);
+      });
+    }
+
     test('POST /auth changes nothing', async () => {
       const answer = await send(port, { method: 'POST', path: '/auth', query, headers, body: '' });
       assert.ok([403, 404, 405].includes(answer.status), `${answer.status}`);
