@@ -1,37 +1,50 @@
 #include "core/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
+namespace {
+
+// How many bytes the character beyond ASCII at the front has, 0 if it is none (RFC 3629 §4).
+std::size_t character_length(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes.front());
+  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                             : lead >= 0xE0 && lead <= 0xEF ? 3
+                             : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                            : 0;
+  if (length == 0 || bytes.size() < length) return 0;
+  // No overlong form, no surrogate, nothing beyond U+10FFFF: the second byte shows it.
+  const auto second = static_cast<unsigned char>(bytes[1]);
+  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  const std::string_view rest = bytes.substr(2, length - 2);
+  const bool good =
+      second >= low && second <= high && std::all_of(rest.begin(), rest.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+      });
+  return good ? length : 0;
+}
+
+bool are_eight_ascii(std::string_view bytes) {
+  std::uint64_t eight = 0;
+  if (bytes.size() < sizeof eight) return false;
+  std::memcpy(&eight, bytes.data(), sizeof eight);
+  return (eight & 0x8080'8080'8080'8080U) == 0;
+}
+
+}  // namespace
+
 bool is_utf8(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    if (bytes.size() - i >= sizeof(std::uint64_t)) {
-      std::uint64_t eight = 0;
-      std::memcpy(&eight, bytes.data() + i, sizeof eight);
-      if ((eight & 0x8080'8080'8080'8080U) == 0) {  // all ASCII
-        i += sizeof eight;
-        continue;
-      }
+  while (!bytes.empty()) {
+    std::size_t length = 1;
+    if (are_eight_ascii(bytes)) {
+      length = 8;
+    } else if (static_cast<unsigned char>(bytes.front()) >= 0x80) {
+      length = character_length(bytes);
     }
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    // Length and the range of the second byte by the first (RFC 3629 §4).
-    const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                               : lead >= 0xE0 && lead <= 0xEF ? 3
-                               : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                              : 0;
-    if (length == 0 || bytes.size() - i < length) return false;
-    const auto second = static_cast<unsigned char>(bytes[i + 1]);
-    const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (second < low || second > high) return false;
-    for (std::size_t k = 2; k < length; ++k) {
-      if ((static_cast<unsigned char>(bytes[i + k]) & 0xC0U) != 0x80U) return false;
-    }
-    i += length;
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
   }
   return true;
 }

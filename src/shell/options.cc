@@ -15,26 +15,23 @@ std::optional<std::size_t> to_number(std::string_view text, int base) {
   return value;
 }
 
+// What an option without a value sets, or nullptr if it is none.
+bool* find_flag(Options& options, std::string_view name) {
+  if (name == "--check") return &options.check;
+  if (name == "--online") return &options.online;
+  if (name == "--version") return &options.version;
+  if (name == "--help" || name == "-h") return &options.help;
+  return nullptr;
+}
+
 }  // namespace
 
 std::variant<Options, std::string> parse_options(int argc, const char* const* argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     std::string_view name = argv[i];
-    if (name == "--check") {
-      options.check = true;
-      continue;
-    }
-    if (name == "--online") {
-      options.online = true;
-      continue;
-    }
-    if (name == "--version") {
-      options.version = true;
-      continue;
-    }
-    if (name == "--help" || name == "-h") {
-      options.help = true;
+    if (bool* const flag = find_flag(options, name)) {
+      *flag = true;
       continue;
     }
     std::optional<std::string_view> value;
