@@ -38,9 +38,10 @@ units    = $(wildcard tests/unit/*.cc)
 fuzzers  = $(patsubst tests/fuzz/%_fuzzer.cc,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzzer.cc))
 objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
+reader   = $(BUILD)/docs/swagger-ui-bundle.js
 
 .DELETE_ON_ERROR:
-.PHONY: all run test bench fuzz lint format install deb clean help seeds compile_commands.json
+.PHONY: all run docs test bench fuzz lint format install deb clean help seeds compile_commands.json
 
 all: ## build both programs into build/
 	@deploy/need build
@@ -49,11 +50,17 @@ all: ## build both programs into build/
 run: ## build, start everything and print the address to open (PORT=8080)
 	@deploy/need build run
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
+	@! command -v npm >/dev/null || npm_config_fetch_retries=0 $(MAKE) --no-print-directory $(reader) || \
+	  echo "Going on without: /docs will say how to get what it shows."
 	@PORT=$(PORT) BUILD=$(BUILD) deploy/run
+
+docs: ## fetch what /docs shows the API's description with (by npm)
+	@deploy/need docs
+	$(quiet)$(MAKE) --no-print-directory $(reader)
 
 test: ## all tests; SUITE="unit page integration ..." runs some
 	@deploy/need test
-	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests $(reader)
 	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/asan SANITIZE=address,undefined \
 	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests seeds
 	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread $(BUILD)/tsan/threads-oauth.fcgi
@@ -73,12 +80,12 @@ fuzz: ## fuzz each target for FUZZ_SECONDS=60
 lint: ## formatting, layers, analysers
 	@BUILD=$(BUILD) tests/lint
 
-install: all ## install below PREFIX=/usr/local (and DESTDIR)
+install: all docs ## install below PREFIX=/usr/local (and DESTDIR)
 	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) BUILD=$(BUILD) deploy/install
 
 deb: ## build the Debian package into build/
-	@deploy/need build deb
-	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
+	@deploy/need build deb docs
+	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(reader)
 	@VERSION=$(VERSION) BUILD=$(BUILD) deploy/package
 
 format: ## format the sources with clang-format
@@ -98,6 +105,10 @@ $(BUILD)/unit-tests: $(call objects,$(units) $(sandbox) $(core) $(shells))
 $(programs) $(BUILD)/unit-tests:
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(ldflags) -o $@ $^ $(libs)
+
+$(reader): deploy/docs/package-lock.json
+	$(call say,NPM,$@)
+	$(quiet)deploy/docs/fetch $(@D)
 
 # One line a file; after the first each begins with its comma.
 json     = "$(subst ",\",$(subst \,\\,$(1)))"

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../lib/http.mjs';
-import { connect, root } from '../lib/stage.mjs';
+import { connect, reader, root } from '../lib/stage.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'threads oauth run '));
 const script = path.join(folder, 'deploy/run');
@@ -17,7 +17,7 @@ const script = path.join(folder, 'deploy/run');
 // A checkout of its own, in a folder with a blank: what is made must stay inside its build/.
 before(() => {
   for (const name of ['deploy', 'www', 'nginx.conf.example']) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
-  fs.mkdirSync(path.join(folder, 'build'));
+  fs.cpSync(reader, path.join(folder, 'build/docs'), { recursive: true });
   for (const name of ['threads-oauth.fcgi', 'threads-sandbox.fcgi']) fs.copyFileSync(path.join(root, 'build', name), path.join(folder, 'build', name));
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -76,7 +76,7 @@ describe('make run', () => {
       const it = start(port);
       await it.up;
       assert.match(it.text, new RegExp(`http://localhost:${port}/auth`));
-      assert.equal((await send(port, { path: '/auth' })).status, 200);
+      for (const where of ['/auth', '/docs', '/openapi.json', '/static/swagger-ui.css']) assert.equal((await send(port, { path: where })).status, 200, where);
       const config = JSON.parse((await send(port, { path: '/config' })).text);
       assert.equal(config.sandbox, true);
       const sandbox = new URL(config.auth_url);

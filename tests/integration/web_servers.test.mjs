@@ -5,23 +5,23 @@ import { after, before, describe, test } from 'node:test';
 import { assertNothingLeaked, code, token } from '../lib/canaries.mjs';
 import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
 import { send, sendRaw } from '../lib/http.mjs';
-import { startApache, startNginx, startProgram, writeEnv } from '../lib/servers.mjs';
+import { startApache, startNginx, startProgram, withoutDocs, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
 const secret = `code=${code}&access_token=${token}&state=1`;
 
 const servers = {
-  nginx: async (stage, envFile) => {
+  nginx: async (stage, envFile, edits) => {
     const program = await startProgram(stage, { envFile });
-    return { program, ...(await startNginx(stage, { socket: program.address.path })) };
+    return { program, ...(await startNginx(stage, { socket: program.address.path, edits })) };
   },
-  'Apache, mod_proxy_fcgi': async (stage, envFile) => {
+  'Apache, mod_proxy_fcgi': async (stage, envFile, edits) => {
     const program = await startProgram(stage, { envFile });
-    return { program, ...(await startApache(stage, 'proxy', { socket: program.address.path })) };
+    return { program, ...(await startApache(stage, 'proxy', { socket: program.address.path, edits })) };
   },
-  'Apache, mod_fcgid': (stage, envFile) => startApache(stage, 'fcgid', { envFile }),
-  'Apache, mod_cgi': (stage, envFile) => startApache(stage, 'cgi', { envFile }),
+  'Apache, mod_fcgid': (stage, envFile, edits) => startApache(stage, 'fcgid', { envFile, edits }),
+  'Apache, mod_cgi': (stage, envFile, edits) => startApache(stage, 'cgi', { envFile, edits }),
 };
 
 for (const [name, start] of Object.entries(servers)) {
@@ -57,6 +57,31 @@ for (const [name, start] of Object.entries(servers)) {
     test('every file that the page names is there', async () => {
       const { text } = await get('/auth');
       for (const [, path] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await get(path)).status, 200, path);
+    });
+
+    test('/openapi.json is the description', async () => {
+      const answer = await get('/openapi.json', secret);
+      assert.deepEqual([answer.status, answer.all('content-type'), answer.all('cache-control')], [200, ['application/json'], ['no-cache']]);
+      assert.equal(JSON.parse(answer.text).openapi, '3.1.0');
+      assertJsonError(await get('/openapi.json', secret, { method: 'POST', body: '' }), 405);
+    });
+
+    test('/docs is a page with a policy of its own, and everything that it names is there', async () => {
+      const page = await get('/docs', secret);
+      assert.equal(page.status, 200);
+      assert.deepEqual(page.all('content-type'), ['text/html; charset=utf-8']);
+      assert.deepEqual(page.all('content-security-policy'), [csp.replace('https:', 'data:')]);
+      const named = [...page.text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path);
+      assert.ok(named.includes('/static/swagger-ui-bundle.js'), `${named}`);
+      for (const path of named) assert.equal((await get(path)).status, 200, `${path} (make docs)`);
+    });
+
+    test('without its line there is no /docs, and all else is as it was', async (t) => {
+      const another = new Stage();
+      t.after(() => another.close());
+      const off = await start(another, writeEnv(another, { THREADS_API_URL: upstream.url }), [withoutDocs]);
+      assertJsonError(await send(off.port, { path: '/docs', query: secret }), 404);
+      for (const path of ['/auth', '/openapi.json', '/config', '/static/app.js']) assert.equal((await send(off.port, { path })).status, 200, path);
     });
 
     for (const path of neverServed) {

@@ -1,4 +1,4 @@
-// The npm packages of the browser tests, which tests/run installs into build/npm:
+// The npm packages of the tests, which tests/run installs into build/npm:
 // `const { chromium } = npm('playwright-core')`.
 import { createRequire } from 'node:module';
 import path from 'node:path';

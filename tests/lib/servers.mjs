@@ -57,8 +57,11 @@ export async function spawnFcgi(stage, { envFile, args = [] }) {
   return stage.ready(it, address);
 }
 
-// nginx before the program at a unix socket and, if there is one, before the sandbox.
-export async function startNginx(stage, { socket, port, sandboxSocket, sandboxPort }) {
+// An example's text as an operator makes it who wants no /docs: without the line that says so.
+export const withoutDocs = [/^.*Without the next line there is no \/docs\.\n.*\n/m, ''];
+
+// nginx before the program at a unix socket and, if there is one, before the sandbox. `edits`: what an operator changes.
+export async function startNginx(stage, { socket, port, sandboxSocket, sandboxPort, edits = [] }) {
   count += 1;
   const name = `nginx-${count}`;
   port ??= await freePort();
@@ -70,6 +73,7 @@ export async function startNginx(stage, { socket, port, sandboxSocket, sandboxPo
     ['/run/threads-oauth/threads-oauth.sock', socket],
     ['/usr/local/share/threads-oauth/www', stage.path('www')],
     ['/var/log/nginx/', `${stage.path('logs', name)}-`],
+    ...edits,
   ]);
   stage.write(`${name}/site.conf`, site);
   if (sandboxSocket) {
@@ -98,7 +102,7 @@ ${sandboxSocket ? 'include sandbox.conf;' : ''}
 }
 
 // Apache with one of the three ways of deploy/apache.conf.example: 'proxy', 'fcgid' or 'cgi'.
-export async function startApache(stage, way, { socket, envFile }) {
+export async function startApache(stage, way, { socket, envFile, edits = [] }) {
   count += 1;
   const name = `apache-${way}-${count}`;
   const port = await freePort();
@@ -112,6 +116,7 @@ export async function startApache(stage, way, { socket, envFile }) {
     ['/run/threads-oauth/threads-oauth.sock', socket ?? stage.path('none.sock')],
     ['/usr/local/lib/threads-oauth/threads-oauth.fcgi', stage.binary('threads-oauth.fcgi')],
     ['/etc/threads-oauth/env', envFile ?? stage.path('none.env')],
+    ...edits,
   ]);
   stage.write(`${name}/site.conf`, site);
   const modules = {

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 const build = path.resolve(root, process.env.THREADS_BUILD ?? 'build');
+export const reader = path.join(root, 'build/docs');  // what /docs shows the description with
 
 // As root the servers run as www-data, as they do on a real machine.
 const account = process.getuid() === 0 ? lookUp('www-data') : {};
@@ -60,6 +61,7 @@ export class Stage {
     fs.mkdirSync(this.path('logs'));
     this.#own(this.path('logs'));
     this.copy(path.join(root, 'www'), 'www');
+    if (fs.existsSync(reader)) this.copy(reader, 'www');
   }
 
   path(...parts) {

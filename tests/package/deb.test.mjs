@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { appId, appSecret, code, otherToken } from '../lib/canaries.mjs';
 import { send } from '../lib/http.mjs';
-import { freePort, root, Stage } from '../lib/stage.mjs';
+import { freePort, reader, root, Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
 const build = path.resolve(root, process.env.THREADS_BUILD ?? 'build');
@@ -24,7 +24,7 @@ test('make install keeps to PREFIX and DESTDIR', () => {
   const wrong = spawnSync('grep', ['-rIl', '/usr/local/', to, '--include=*.service', '--include=*.conf', '--include=*.cfg', '--include=Caddyfile', '--include=*.8'], { encoding: 'utf8' });
   assert.equal(wrong.stdout, '');
   assert.match(fs.readFileSync(path.join(to, 'opt/login/lib/systemd/system/threads-oauth.service'), 'utf8'), /^ExecStart=\/opt\/login\/lib\//m);
-  for (const file of fs.readdirSync(path.join(root, 'www'))) assert.ok(fs.existsSync(path.join(to, 'opt/login/share/threads-oauth/www', file)), file);
+  for (const file of [...fs.readdirSync(path.join(root, 'www')), 'swagger-ui.css', 'swagger-ui-bundle.js']) assert.ok(fs.existsSync(path.join(to, 'opt/login/share/threads-oauth/www', file)), file);
 });
 
 // The package from a build folder of its own, so that make's stays as it was.
@@ -35,6 +35,7 @@ before(() => {
   fs.mkdirSync(made);
   fs.copyFileSync(path.join(build, 'threads-oauth.fcgi'), path.join(made, 'threads-oauth.fcgi'));
   fs.chmodSync(path.join(made, 'threads-oauth.fcgi'), 0o755);
+  fs.cpSync(reader, path.join(made, 'docs'), { recursive: true });
   const env = { ...process.env, BUILD: made, VERSION: '9.9.1' };
   deb = run(path.join(root, 'deploy/package'), [], { env }).trim().split('\n').at(-1);
   // The next version, with another configuration as shipped.
@@ -59,7 +60,8 @@ describe('the package', () => {
     const names = lines.map((line) => line[5]);
     for (const name of ['./usr/lib/threads-oauth/threads-oauth.fcgi', './usr/sbin/threads-oauth', './usr/bin/threads-token', './usr/share/man/man1/threads-token.1.gz',
       './etc/threads-oauth/env',
-      './usr/share/threads-oauth/www/index.html', './usr/share/man/man8/threads-oauth.8.gz', './usr/share/man/man5/threads-oauth.env.5.gz',
+      ...['index.html', 'docs.html', 'docs.js', 'openapi.json', 'swagger-ui.css', 'swagger-ui-bundle.js'].map((it) => `./usr/share/threads-oauth/www/${it}`),
+      './usr/share/doc/threads-oauth/swagger-ui-bundle.js.LICENSE.txt', './usr/share/man/man8/threads-oauth.8.gz', './usr/share/man/man5/threads-oauth.env.5.gz',
       './lib/systemd/system/threads-oauth.socket', './lib/systemd/system/threads-oauth.service',
       ...['nginx.conf', 'apache.conf', 'lighttpd.conf', 'Caddyfile', 'haproxy-single.cfg'].map((it) => `./usr/share/doc/threads-oauth/examples/${it}`),
     ]) assert.ok(names.includes(name), name);

@@ -11,7 +11,7 @@ async function ready(stage, it, port) {
   return stage.ready(it, { host: '127.0.0.1', port });
 }
 
-export async function startLighttpd(stage, { socket }) {
+export async function startLighttpd(stage, { socket, edits = [] }) {
   const port = await freePort();
   const logs = stage.folder('logs/lighttpd');
   const text = fill(example('lighttpd.conf.example'), [
@@ -20,29 +20,32 @@ export async function startLighttpd(stage, { socket }) {
     ['/usr/local/share/threads-oauth/www', stage.path('www')],
     ['/var/log/lighttpd', logs],
     ['/run/threads-oauth/threads-oauth.sock', socket],
+    ...edits,
   ]);
   return ready(stage, stage.spawn('lighttpd', 'lighttpd', ['-D', '-f', stage.write('lighttpd.conf', text)]), port);
 }
 
-export async function startCaddy(stage, { socket }) {
+export async function startCaddy(stage, { socket, edits = [] }) {
   const port = await freePort();
   const text = fill(example('Caddyfile.example'), [
     ['http://login.example.com {', `http://localhost:${port}, http://127.0.0.1:${port} {\n\tbind 127.0.0.1`],
     ['/usr/local/share/threads-oauth/www', stage.path('www')],
     ['/run/threads-oauth/threads-oauth.sock', socket],
+    ...edits,
   ]);
   const args = ['run', '--adapter', 'caddyfile', '--config', stage.write('Caddyfile', text)];
   return ready(stage, stage.spawn('caddy', 'caddy', args, { env: { HOME: stage.dir } }), port);
 }
 
 // The files come from an nginx.
-export async function startHaproxy(stage, { socket }) {
+export async function startHaproxy(stage, { socket, edits = [] }) {
   const page = await startNginx(stage, { socket });
   const port = await freePort();
   const text = fill(example('haproxy-single.cfg.example'), [
     ['0.0.0.0:80 ', `127.0.0.1:${port} `],
     ['127.0.0.1:8081', `127.0.0.1:${page.port}`],
     ['/run/threads-oauth/threads-oauth.sock', socket],
+    ...edits,
   ]);
   return ready(stage, stage.spawn('haproxy', 'haproxy', ['-db', '-f', stage.write('haproxy.cfg', text)]), port);
 }

@@ -6,7 +6,7 @@ import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canarie
 import { check, table } from '../lib/contract_table.mjs';
 import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
 import { send } from '../lib/http.mjs';
-import { startProgram, writeEnv } from '../lib/servers.mjs';
+import { startProgram, withoutDocs, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 import { startCaddy, startHaproxy, startLighttpd } from './fronts.mjs';
@@ -52,6 +52,28 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
         assert.match(file.get('content-type'), path.endsWith('.svg') ? /^image\/svg\+xml/ : /^text\/(javascript|css); charset=utf-8$/);
         assert.equal((await send(port, { path, headers: { 'If-None-Match': file.get('etag') } })).status, 304);
       }
+    });
+
+    test('/openapi.json is the description', async () => {
+      const answer = await send(port, { path: '/openapi.json', query, headers });
+      assert.deepEqual([answer.status, answer.all('content-type'), answer.all('cache-control')], [200, ['application/json'], ['no-cache']]);
+      assert.equal(JSON.parse(answer.text).openapi, '3.1.0');
+    });
+
+    test('/docs is a page with a policy of its own, and everything that it names is there', async () => {
+      const page = await send(port, { path: '/docs', query, headers });
+      assert.equal(page.status, 200);
+      assert.deepEqual(page.all('content-type'), ['text/html; charset=utf-8']);
+      assert.deepEqual(page.all('content-security-policy'), [csp.replace('https:', 'data:')]);
+      for (const [, path] of page.text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await send(port, { path })).status, 200, `${path} (make docs)`);
+    });
+
+    test('without its line there is no /docs, and all else is as it was', async (t) => {
+      const another = new Stage();
+      t.after(() => another.close());
+      const off = await start(another, { socket: program.address.path, edits: [withoutDocs] });
+      assertJsonError(await send(off.port, { path: '/docs', query, headers }), 404);
+      for (const path of ['/auth', '/openapi.json', '/config', '/static/app.js']) assert.equal((await send(off.port, { path })).status, 200, path);
     });
 
     for (const path of neverServed) {
