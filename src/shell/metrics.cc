@@ -8,6 +8,8 @@
 
 namespace {
 
+static_assert(Totals::kErrors[static_cast<std::size_t>(Failure::kTooLarge)] == "too_large");
+
 // Index of what went wrong in Totals::kErrors, or its size if nothing did.
 std::size_t error_of(const Answer& answer, int reply_status) {
   const auto named = [](std::string_view name) {
