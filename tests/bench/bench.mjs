@@ -36,7 +36,7 @@ const program = async (url, workers, way = servers.kept) => behind(
 );
 const ceiling = (url) => ({ name: 'nginx proxy_pass', way: () => servers.proxied(new URL(url).host) });
 const php = async (url) => behind('PHP-FPM, 16 children', await servers.startPhp(stage, { url }), (it) => servers.php(it, stage));
-const node = async (url) => behind('Node + Express', await servers.startNode(stage, { url }), (it) => servers.proxied(`127.0.0.1:${it.port}`));
+const node = async (url, client) => behind(`Node + Express, ${client === 'fetch' ? 'fetch' : 'http.request'}`, await servers.startNode(stage, { url, client }), (it) => servers.proxied(`127.0.0.1:${it.port}`));
 // Alone it leaves the machine half idle, where everything costs less; as many as 8 keep it as busy as the program's callers do.
 const curlLoop = (url, processes = 1) => ({
   name: processes === 1 ? 'one libcurl handle in a loop' : `${processes} such loops at once, each a process`,
@@ -173,13 +173,13 @@ try {
   if (wanted('at-once')) {
     scenarios.atOnce = await compare('Upstream at once, 50 callers', 50, [
       await program(now, 1), await program(now, 2), await program(now, 1, servers.unkept), await program(now, 2, servers.unkept),
-      ceiling(now), curlLoop(now), curlLoop(now, 8), await php(now), await node(now),
+      ceiling(now), curlLoop(now), curlLoop(now, 8), await php(now), await node(now, 'fetch'), await node(now, 'http'),
     ]);
   }
   if (wanted('slow')) {
     const slow = api.get(100);
     scenarios.slow = await compare('Upstream after 100 ms, 1,000 callers', 1000, [
-      await program(slow, 1), await program(slow, 2), await program(slow, 1, servers.unkept), ceiling(slow), await node(slow),
+      await program(slow, 1), await program(slow, 2), await program(slow, 1, servers.unkept), ceiling(slow), await node(slow, 'http'),
     ]);
   }
   if (wanted('alone')) {

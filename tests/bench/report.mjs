@@ -36,7 +36,8 @@ export function judge({ scenarios: { atOnce, slow, alone }, scale }) {
     most('At once, 50 callers: CPU per exchange ÷ libcurl loops on a machine as busy', of(atOnce, '8 such').program_cpu, 1, 2);
     least('At once, 50 callers: req/s ÷ nginx proxy_pass', of(atOnce, 'nginx').program_rps, 0.42, 2);
     least('At once, 50 callers: req/s ÷ PHP-FPM', of(atOnce, 'PHP').program_rps, 4.5, 1);
-    least('At once, 50 callers: req/s ÷ Node + Express', of(atOnce, 'Node').program_rps, 10, 1);
+    least('At once, 50 callers: req/s ÷ Node + Express with fetch', of(atOnce, 'Node + Express, fetch').program_rps, 10, 1);
+    least('At once, 50 callers: req/s ÷ Node + Express with http.request', of(atOnce, 'Node + Express, http').program_rps, 10, 1);
   }
   if (slow) {
     least('100 ms, 1,000 callers: of the ideal 10,000/s', slow.rows[0].rps / 100, 85, 0, ' %');

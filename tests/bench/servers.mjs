@@ -101,10 +101,10 @@ ${settings.map(([name, value]) => `env[${name}] = ${value}\n`).join('')}`);
   return stage.ready(it, { path: socket });
 }
 
-export async function startNode(stage, { url }) {
+export async function startNode(stage, { url, client }) {
   const port = await freePort();
   const env = { ...ACCOUNT, THREADS_API_URL: url, PACKAGES: packages, NODE_ENV: 'production' };
-  const it = spawn(stage, 'node', process.execPath, [stage.copy(path.join(root, 'tests/bench/exchange.mjs'), 'exchange.mjs'), String(port)], env);
+  const it = spawn(stage, 'node', process.execPath, [stage.copy(path.join(root, 'tests/bench/exchange.mjs'), 'exchange.mjs'), String(port), client], env);
   it.port = port;
   return stage.ready(it, { host: '127.0.0.1', port });
 }
