@@ -59,7 +59,7 @@ describe('the package', () => {
     }
     const names = lines.map((line) => line[5]);
     for (const name of ['./usr/lib/threads-oauth/threads-oauth.fcgi', './usr/sbin/threads-oauth', './usr/bin/threads-token', './usr/share/man/man1/threads-token.1.gz',
-      './etc/threads-oauth/env',
+      './etc/threads-oauth/env', './usr/share/doc/threads-oauth/README.md', './usr/share/doc/threads-oauth/README.zh-TW.md',
       ...['index.html', 'docs.html', 'docs.js', 'openapi.json', 'swagger-ui.css', 'swagger-ui-bundle.js'].map((it) => `./usr/share/threads-oauth/www/${it}`),
       './usr/share/doc/threads-oauth/swagger-ui-bundle.js.LICENSE.txt', './usr/share/man/man8/threads-oauth.8.gz', './usr/share/man/man5/threads-oauth.env.5.gz',
       './lib/systemd/system/threads-oauth.socket', './lib/systemd/system/threads-oauth.service',

@@ -39,7 +39,7 @@ describe('compile_commands.json', () => {
 });
 
 describe('.editorconfig', () => {
-  const texts = ['Makefile', 'README.md', 'nginx.conf.example',
+  const texts = ['Makefile', 'README.md', 'README.zh-TW.md', 'nginx.conf.example',
     ...below('src', 'www', 'deploy', 'tests').filter((name) => !/corpus|\.png$/.test(name))];
 
   test('its line length is .clang-format\'s', () => {
