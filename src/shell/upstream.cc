@@ -1,6 +1,7 @@
 #include "shell/upstream.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -222,9 +223,18 @@ void Upstream::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
   Lane* const lane = socket_of(fd).lane;
-  if (lane == nullptr) return unwatch(fd);  // an idle connection, closed by Threads
+  if (lane == nullptr) return on_idle_ready(fd);
   int running = 0;
   check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
+}
+
+// An idle connection was closed, or brings what nobody asked for: libcurl (7.88) would take that for
+// the next exchange's answer, so it shall find the connection dead. By HTTP/2 it can tell.
+void Upstream::on_idle_ready(int fd) {
+  // Of events that are told together, one before may have closed it, and its number is another's now.
+  if (socket_of(fd).watched == 0) return;
+  unwatch(fd);
+  if (!shares_connections_) ::shutdown(fd, SHUT_RDWR);
 }
 
 void Upstream::on_time(std::chrono::steady_clock::time_point now) {

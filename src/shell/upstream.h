@@ -94,6 +94,7 @@ class Upstream {
   static int on_close(void* upstream, curl_socket_t fd);
   Socket& socket_of(int fd);
   void unwatch(int fd);
+  void on_idle_ready(int fd);
   std::size_t lane_with_room();
   void limit_connections(Lane& lane) const;
   void close_empty_lanes();
