@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { assertNothingLeaked, code, token } from '../lib/canaries.mjs';
-import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
+import { assertJsonError, assertPage, csp, hideFiles, neverServed, otherSpellings } from '../lib/front.mjs';
 import { send, sendRaw } from '../lib/http.mjs';
 import { startApache, startNginx, startProgram, withoutDocs, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
@@ -124,7 +124,11 @@ for (const [name, start] of Object.entries(servers)) {
 
     test('/healthz answers to this machine alone', async () => {
       assert.equal((await send(server.port, { path: '/healthz' }, { from: '127.0.0.1' })).status, 200);
-      for (const path of ['/healthz', '/metrics']) assertJsonError(await send(server.port, { path }, { from: '127.0.0.2' }), 403);
+      for (const path of ['/healthz', '/metrics']) {
+        const request = { path, query: secret, headers: { Referer: `http://x/?${secret}` } };
+        assertJsonError(await send(server.port, request, { from: '127.0.0.2' }), 403);
+      }
+      for (const path of otherSpellings) assert.ok((await send(server.port, { path }, { from: '127.0.0.2' })).status >= 400, path);
     });
 
     if (name === 'nginx') {

@@ -9,6 +9,10 @@ export const neverServed = ['/static/.hidden', '/static/%2ehidden', '/.hidden', 
   '/.env', '/.git/config', '/src/main.cc', '/static/.env', '/STATIC/app.js', '/auth/', '/auth/../secret.txt', '/auth/x', '/static/app.js/', '/static/app.js/x',
   '/threads-oauth-error', '/threads-oauth.fcgi'];
 
+// Of /metrics, which is for this machine alone, in words that a rule for it could miss.
+export const otherSpellings = ['/%6detrics', '/metrics%00', '/metrics/', '//metrics', '/./metrics', '/x/../metrics', '/static/../metrics', '/static/%2e%2e/metrics',
+  '/static/..%2fmetrics', '/auth/callback/../../metrics', '/metrics/.', '/METRICS', '/metrics%20', '/%2fmetrics', '/metrics;x', '/metrics%3f'];
+
 // The files that neverServed asks for.
 export function hideFiles(stage) {
   stage.write('www/.hidden', 'canary0', 0o644);

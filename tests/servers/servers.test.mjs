@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { assertNoCanary, assertNothingLeaked, code, token } from '../lib/canaries.mjs';
 import { check, table } from '../lib/contract_table.mjs';
-import { assertJsonError, assertPage, csp, hideFiles, neverServed } from '../lib/front.mjs';
+import { assertJsonError, assertPage, csp, hideFiles, neverServed, otherSpellings } from '../lib/front.mjs';
 import { send } from '../lib/http.mjs';
 import { startProgram, withoutDocs, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
@@ -102,6 +102,7 @@ for (const [name, start] of Object.entries({ lighttpd: startLighttpd, Caddy: sta
         const answer = await send(port, { path }, { from: '127.0.0.2' });
         assertJsonError(answer, name === 'lighttpd' ? 404 : 403);
       }
+      for (const path of otherSpellings) assert.ok((await send(port, { path }, { from: '127.0.0.2' })).status >= 400, path);
     });
 
     test('the program is gone, and back', async () => {
