@@ -39,6 +39,12 @@ fuzzers  = $(patsubst tests/fuzz/%_fuzzer.cc,$(BUILD)/fuzz/%,$(wildcard tests/fu
 objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 programs = $(BUILD)/threads-oauth.fcgi $(BUILD)/threads-sandbox.fcgi
 reader   = $(BUILD)/docs/swagger-ui-bundle.js
+# Not worth waiting or failing for: /docs says what is missing.
+define reader_if_possible
+@[ -e $(reader) ] || ! command -v npm >/dev/null || \
+  npm_config_fetch_retries=0 $(MAKE) --no-print-directory $(reader) || true
+@[ -e $(reader) ] || echo "Going on without Swagger UI: /docs will say how to get it."
+endef
 
 .DELETE_ON_ERROR:
 .PHONY: all run docs test bench fuzz lint format install deb clean help seeds compile_commands.json
@@ -50,8 +56,7 @@ all: ## build both programs into build/
 run: ## build, start everything and print the address to open (PORT=8080)
 	@deploy/need build run
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
-	@! command -v npm >/dev/null || npm_config_fetch_retries=0 $(MAKE) --no-print-directory $(reader) || \
-	  echo "Going on without: /docs will say how to get what it shows."
+	$(reader_if_possible)
 	@PORT=$(PORT) BUILD=$(BUILD) deploy/run
 
 docs: ## fetch what /docs shows the API's description with (by npm)
@@ -80,7 +85,8 @@ fuzz: ## fuzz each target for FUZZ_SECONDS=60
 lint: ## formatting, layers, analysers
 	@BUILD=$(BUILD) tests/lint
 
-install: all docs ## install below PREFIX=/usr/local (and DESTDIR)
+install: all ## install below PREFIX=/usr/local (and DESTDIR)
+	$(reader_if_possible)
 	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) BUILD=$(BUILD) deploy/install
 
 deb: ## build the Debian package into build/

@@ -120,9 +120,9 @@ void warn_of_open_file(const Program& program, const Options& options) {
   const std::string named = named_env_file(options);
   const std::string path = named.empty() ? kEnvFile : named;
   struct stat file {};
-  if (stat(path.c_str(), &file) == 0 && (file.st_mode & S_IROTH) != 0) {
-    complain(program, "warning: everybody on this machine can read the secrets in " + path +
-                          ": chmod o= " + path);
+  if (stat(path.c_str(), &file) == 0 && (file.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+    complain(program, "warning: everybody on this machine can read or change the secrets in " +
+                          path + ": chmod o= " + path);
   }
 }
 
@@ -133,13 +133,13 @@ int check(const Program& program, const Options& options) {
   }
   const auto read = read_variables(named_env_file(options));
   const auto& variables = std::get<Environment>(read);
-  std::cout << program.describe(variables);
+  std::cout << program.describe(variables) << std::flush;
+  if (!std::cout) return kCannotStart;  // nobody has seen it
   warn_of_open_file(program, options);
   if (program.warn) {
     for (const auto& sentence : program.warn(variables)) complain(program, "warning: " + sentence);
   }
   if (!options.online) return 0;
-  std::cout << std::flush;
   const CurlLibrary curl;
   int status = 0;
   for (const auto& [good, sentence] : program.ask_threads(variables)) {

@@ -228,10 +228,11 @@ void Upstream::on_ready(int fd, std::uint32_t events) {
   check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
 }
 
-// An idle connection was closed, or brings what nobody asked for: libcurl (7.88) would take that for
-// the next exchange's answer, so it shall find the connection dead. By HTTP/2 it can tell.
+// An idle connection was closed, or brings what nobody asked for: libcurl (7.88) would take that
+// for the next exchange's answer, so it shall find the connection dead. By HTTP/2 it can tell.
 void Upstream::on_idle_ready(int fd) {
-  // Of events that are told together, one before may have closed it, and its number is another's now.
+  // Of events that are told together, one before may have closed it, and its number is another's
+  // now.
   if (socket_of(fd).watched == 0) return;
   unwatch(fd);
   if (!shares_connections_) ::shutdown(fd, SHUT_RDWR);

@@ -30,11 +30,10 @@ std::string text_member(const rapidjson::Value& object, std::string_view name) {
 
 // Why Meta's dashboard or window would refuse the redirect URI, empty if it would not.
 std::string_view refused_by_meta(const Url& uri) {
-  if (is_loopback(uri.host)) return "points to this machine: use a public host name, or a tunnel";
+  const bool is_local = is_loopback(uri.host) || uri.host == "localhost.";
+  if (is_local) return "points to this machine: use a public host name, or a tunnel";
   if (uri.scheme != "https") return "is not https: get a certificate";
-  const bool is_address = uri.host.starts_with('[') ||
-                          uri.host.find_first_not_of("0123456789.") == std::string_view::npos;
-  return is_address ? "has an IP address: use a host name" : "";
+  return is_address(uri.host) ? "has an IP address: use a host name" : "";
 }
 
 }  // namespace
@@ -70,15 +69,20 @@ Exchange ask_for_app_token(const Config& config, const Secret& secret) {
 Finding judge_app_token(std::string_view secret_name, const Exchange& exchange,
                         const Answer& answer, const Config& config) {
   const std::string both = "THREADS_APP_ID and " + std::string(secret_name);
-  // The reply that a caller would get says the same, and nothing secret.
+  // The reply that a caller would get: it has nothing secret in it, but for the token on success.
   const Reply reply = conclude(exchange, answer, config);
-  if (reply.status == 200) return {true, both + " belong together."};
   const auto parsed = parse_json(reply.body);
-  const auto& document = std::get<rapidjson::Document>(parsed);
-  const std::string detail = text_member(document, "detail");
+  const auto& told = std::get<rapidjson::Document>(parsed);
+  const std::string detail = text_member(told, "detail");
   if (answer.failure) {
     return {false, config.api_url + ": " + detail + " " + std::string(advice(*answer.failure))};
   }
-  if (reply.status != 400) return {false, config.api_url + ": " + detail};
-  return {false, both + ": Threads says \"" + detail + "\". " + text_member(document, "hint")};
+  if (!text_member(told, "access_token").empty()) return {true, both + " belong together."};
+  const bool is_refusal = reply.status < 500 && find_member(told, "hint") != nullptr;
+  if (is_refusal) {
+    return {false, both + ": Threads says \"" + detail + "\" " + text_member(told, "hint")};
+  }
+  return {false, config.api_url + ": " +
+                     (reply.status == 200 ? "Threads answered without a token." : detail) +
+                     " If that is not Threads' API: look at THREADS_API_URL."};
 }

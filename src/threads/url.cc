@@ -1,7 +1,11 @@
 #include "threads/url.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <string>
 
 #include "core/text.h"
 
@@ -12,6 +16,25 @@ bool is_port(std::string_view text) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, port);
   return error == std::errc() && stop == end && port != 0;
+}
+
+// A name, also beyond ASCII, an IPv4 address or an IPv6 address in brackets. What else a URL's host
+// may have (RFC 3986 §3.2.2), percent signs above all, others read in other ways.
+bool is_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    in6_addr address{};
+    return host.ends_with(']') &&
+           inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) == 1;
+  }
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+bool is_ipv4(std::string_view host) {
+  in_addr address{};
+  return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1;
 }
 
 }  // namespace
@@ -31,14 +54,15 @@ std::optional<Url> read_url(std::string_view text) {
   const std::size_t host_end = is_ipv6 ? authority.find(']') + 1 : authority.find(':');
   const std::string_view host = authority.substr(0, host_end);
   const std::string_view rest = authority.substr(host.size());
-  if (host.empty()) return std::nullopt;
+  if (!is_host(host)) return std::nullopt;
   if (!rest.empty() && !(rest.starts_with(':') && is_port(rest.substr(1)))) return std::nullopt;
   return Url{scheme, host};
 }
 
 bool is_loopback(std::string_view host) {
   if (host == "localhost" || host == "[::1]") return true;
-  // 127.0.0.0/8 in dotted form only: "127.evil.example" is a name.
-  return host.starts_with("127.") &&
-         host.find_first_not_of("0123456789.") == std::string_view::npos;
+  // 127.0.0.0/8 whole only: "127.1.evil.example" is a name, and so is "127.1" to some.
+  return host.starts_with("127.") && is_ipv4(host);
 }
+
+bool is_address(std::string_view host) { return host.starts_with('[') || is_ipv4(host); }

@@ -15,3 +15,6 @@ std::optional<Url> read_url(std::string_view text);
 
 // Whether a URL's host can only be this machine.
 bool is_loopback(std::string_view host);
+
+// Whether it is an IP address and no name.
+bool is_address(std::string_view host);

@@ -43,7 +43,7 @@ describe('--check --online', () => {
     const { status, out, err } = await check({ THREADS_APP_SECRET: canaries.clientSecret }, '--online');
     assert.equal(status, 1);
     assert.doesNotMatch(out, good);
-    assert.match(err, /^threads-oauth: THREADS_APP_ID and THREADS_APP_SECRET: Threads says ".*[Ss]ecret.*"\. .*Set THREADS_APP_SECRET to .* in the dashboard Use cases, Access the Threads API, Settings\.$/m);
+    assert.match(err, /^threads-oauth: THREADS_APP_ID and THREADS_APP_SECRET: Threads says ".*[Ss]ecret.*" .*Set THREADS_APP_SECRET to .* in the dashboard Use cases, Access the Threads API, Settings\.$/m);
   });
   test('a wrong app ID likewise', async () => {
     const { status, err } = await check({ THREADS_APP_ID: '77' }, '--online');
@@ -88,12 +88,20 @@ describe('--check --online', () => {
     assert.equal(status, 1);
     assert.match(err, /did not answer in time.*THREADS_TIMEOUT/);
   });
-  for (const [what, script] of [['an error of the server\'s', { status: 500, body: '' }], ['a web page', { body: '<html>' }]]) {
+  for (const [what, script] of Object.entries({
+    'an error of the server\'s': { status: 500, body: '' },
+    'a web page': { body: '<html>' },
+    'a page that is not there': { status: 404, body: '<html>' },
+    'nothing': { status: 401, body: '' },
+    'a redirect': { status: 302, headers: { Location: 'https://login.example.com/' }, body: '' },
+    'an object without a token': { body: '{"Hello":"World"}' },
+    'a token that is none': { body: '{"access_token":null}' },
+  })) {
     test(what, async () => {
       upstream.answers(script);
       const { status, err } = await check({ THREADS_API_URL: upstream.url }, '--online');
       assert.equal(status, 1);
-      assert.match(err, new RegExp(`^threads-oauth: ${upstream.url}: Threads`, 'm'));
+      assert.match(err, new RegExp(`^threads-oauth: ${upstream.url}: Threads.*\\. If that is not Threads' API: look at THREADS_API_URL\\.$`, 'm'));
     });
   }
   test('without --check it is wrong usage', async () => {
@@ -117,6 +125,7 @@ describe('--check warns', () => {
     const uris = {
       'http://login.example.com/auth/callback': /https/,
       'https://localhost/auth/callback': /this machine/,
+      'https://localhost./auth/callback': /this machine/,
       'http://127.0.0.1:8080/auth/callback': /this machine/,
       'https://203.0.113.7/auth/callback': /IP address/,
       'https://[2001:db8::7]/auth/callback': /IP address/,
@@ -125,7 +134,7 @@ describe('--check warns', () => {
     const { status, err } = await check({ THREADS_API_URL: 'https://graph.threads.net', THREADS_REDIRECT_URIS: Object.keys(uris).join(',') });
     assert.equal(status, 0);
     const lines = err.trimEnd().split('\n');
-    assert.equal(lines.length, 5, err);
+    assert.equal(lines.length, 6, err);
     for (const [uri, why] of Object.entries(uris)) {
       const line = lines.find((one) => one.startsWith(`threads-oauth: warning: THREADS_REDIRECT_URIS: Meta refuses ${uri}, `));
       if (why) assert.match(line, why); else assert.equal(line, undefined);
@@ -137,11 +146,11 @@ describe('--check warns', () => {
   });
   test('of a configuration file that everybody can read', async () => {
     const envFile = writeEnv(stage, { THREADS_API_URL: sandbox });
-    for (const [mode, warned] of [[0o644, true], [0o604, true], [0o640, false], [0o600, false]]) {
+    for (const [mode, warned] of [[0o644, true], [0o604, true], [0o602, true], [0o640, false], [0o600, false]]) {
       fs.chmodSync(envFile, mode);
       const it = stage.spawn('check', stage.binary('threads-oauth.fcgi'), ['--check', '--env-file', envFile]);
       assert.equal((await it.exited).code, 0);
-      assert.equal(/warning: everybody on this machine can read the secrets in .*: chmod o= /.test(it.err), warned, mode.toString(8));
+      assert.equal(/warning: everybody on this machine can read or change the secrets in .*: chmod o= /.test(it.err), warned, mode.toString(8));
     }
   });
 });

@@ -58,7 +58,7 @@ export async function spawnFcgi(stage, { envFile, args = [] }) {
 }
 
 // An example's text as an operator makes it who wants no /docs: without the line that says so.
-export const withoutDocs = [/^.*Without the next line there is no \/docs\.\n.*\n/m, ''];
+export const withoutDocs = [/^.*Without the next line \/docs is 404 .*\n.*\n/m, ''];
 
 // nginx before the program at a unix socket and, if there is one, before the sandbox. `edits`: what an operator changes.
 export async function startNginx(stage, { socket, port, sandboxSocket, sandboxPort, edits = [] }) {

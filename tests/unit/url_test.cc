@@ -40,6 +40,11 @@ TEST_CASE("what is no address of a web server") {
                                 "https://user@x",
                                 "https://user:pw@x/",
                                 "https://[::1",
+                                "https://[zz]",
+                                "https://[]",
+                                "https://a\\b",
+                                "https://x%20y",
+                                "https://x;y",
                                 "https://[::1]x",
                                 "https://[::1]x:80",
                                 "https://x:",
@@ -66,7 +71,8 @@ TEST_CASE("loopback hosts") {
     CHECK(is_loopback(host));
   }
   for (const char* host :
-       {"", "x", "127", "127.evil.example", "localhost.evil.example", "[::2]", "10.0.0.1", "::1"}) {
+       {"", "x", "127", "127.", "127.1", "127.0.0.1.1", "127.999.1.1", "127.0.0.1.",
+        "127.evil.example", "localhost.evil.example", "[::2]", "10.0.0.1", "::1"}) {
     CAPTURE(host);
     CHECK_FALSE(is_loopback(host));
   }
