@@ -28,9 +28,9 @@ export function cpu(pids) {
 // CPU time in µs that the machine has spent on other programs than those that we started, and that a
 // host has taken from it (steal). What came of it in a whole run spoils the figures.
 export function foreign() {
-  const [user, nice, system, , , , , steal] = fs.readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).slice(1).map(Number);
+  const [user, nice, system, , , irq, softirq, steal] = fs.readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).slice(1).map(Number);
   const ended = fs.readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /, '').split(' ').slice(13, 15).map(Number);
-  return (user + nice + system + steal - ended[0] - ended[1]) / TICKS * 1e6 - cpu(family(process.pid));
+  return (user + nice + system + irq + softirq + steal - ended[0] - ended[1]) / TICKS * 1e6 - cpu(family(process.pid));
 }
 
 function megabytes(file, name) {
