@@ -186,7 +186,8 @@ try {
     scenarios.alone = await compare('Upstream at once, one caller', 1, [await program(now, 1), ceiling(now), curlLoop(now)]);
   }
   if (wanted('scale')) result.scale = await scale();
-  result.others = (foreign() - foreignBefore) / 1000 / (Date.now() - began) / os.cpus().length;
+  // The machine's sum is counted by ticks, the processes' times are exact: nothing can come out a little below 0.
+  result.others = Math.max(0, (foreign() - foreignBefore) / 1000 / (Date.now() - began) / os.cpus().length);
   result.figures = judge(result);
   result.minutes = (Date.now() - began) / 60_000;
   say(`\n${table(result)}`);
