@@ -85,6 +85,7 @@ void Transfer::reset() {
 
 void Transfer::prepare(Exchange exchange) {
   exchange_ = std::move(exchange);
+  socket = -1;
   body_.clear();
   header_bytes_ = 0;
   too_large_ = false;
@@ -193,8 +194,6 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
   transfer->prepare(std::move(exchange));
   transfer->owner = owner;
   CURL* const curl = transfer->handle();
-  curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, &Upstream::on_open);
-  curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, this);
   curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, &Upstream::on_close);
   curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, this);
   if (transfer->exchange().url.reveal().starts_with("http://")) shares_connections_ = false;
@@ -268,6 +267,7 @@ std::optional<Upstream::Finished> Upstream::take_finished() {
       curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
       if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
       limit_connections(*lane);
+      keep_socket(*found);
       curl_multi_remove_handle(lane->multi.get(), handle);
       --lane->in_flight;
       --in_flight_;
@@ -296,29 +296,36 @@ void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
   }
 }
 
-int Upstream::on_socket(CURL* /*handle*/, curl_socket_t fd, int what, void* data, void* /*known*/) {
+int Upstream::on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* /*known*/) {
   auto& lane = *static_cast<Lane*>(data);
   auto& self = *lane.upstream;
   Socket& socket = self.socket_of(fd);
   if (what == CURL_POLL_REMOVE) {
     socket.lane = nullptr;
-    if (!socket.is_connection) self.unwatch(fd);
+    if (!socket.is_kept) self.unwatch(fd);
     return 0;
   }
-  epoll_event event{};
-  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
-  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-  event.data.u64 = self.make_tag_(fd);
+  Transfer* transfer = nullptr;
+  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
+  if (transfer != nullptr) transfer->socket = fd;
   socket.lane = &lane;
-  if (socket.watched == event.events) return 0;
-  epoll_ctl(self.epoll_fd_, socket.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-  socket.watched = event.events;
+  std::uint32_t events = 0;
+  if ((what & CURL_POLL_IN) != 0) events |= EPOLLIN;
+  if ((what & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
+  if (!socket.is_kept || socket.watched != events) self.watch(fd, events);
   return 0;
 }
 
-int Upstream::on_open(void* upstream, curl_socket_t fd, curlsocktype /*purpose*/) {
-  static_cast<Upstream*>(upstream)->socket_of(fd) = {.is_connection = true};
-  return CURL_SOCKOPT_OK;
+// Of a connection that could not be made, and of its resolver's sockets, libcurl does not tell when
+// it closes them. Of one that has carried an exchange it does.
+void Upstream::keep_socket(const Transfer& transfer) {
+  if (transfer.socket < 0 || socket_of(transfer.socket).is_kept) return;
+  curl_socket_t connection = CURL_SOCKET_BAD;
+  curl_easy_getinfo(transfer.handle(), CURLINFO_ACTIVESOCKET, &connection);
+  if (connection != transfer.socket) return;
+  Socket& kept = socket_of(connection);
+  kept.is_kept = true;
+  if (kept.lane == nullptr) watch(connection, EPOLLIN);  // else another exchange has it, by HTTP/2
 }
 
 int Upstream::on_close(void* upstream, curl_socket_t fd) {
@@ -330,6 +337,17 @@ Upstream::Socket& Upstream::socket_of(int fd) {
   const auto slot = static_cast<std::size_t>(fd);
   if (sockets_.size() <= slot) sockets_.resize(slot + 1);
   return sockets_[slot];
+}
+
+void Upstream::watch(int fd, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = make_tag_(fd);
+  // Whether the set has it only the system knows: libcurl may have closed another of this number.
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0) {
+    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+  }
+  socket_of(fd).watched = events;
 }
 
 void Upstream::unwatch(int fd) {

@@ -38,7 +38,8 @@ class Transfer {
   [[nodiscard]] const Exchange& exchange() const { return exchange_; }
   [[nodiscard]] const ServicePtr& service() const { return service_; }
 
-  int owner = -1;  // the connection that waits for it
+  int owner = -1;   // the connection that waits for it
+  int socket = -1;  // the last that libcurl used for it
   std::size_t lane = 0;
 
  private:
@@ -90,10 +91,11 @@ class Upstream {
   struct Socket;
   static int on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* known);
   static int on_timer(CURLM* multi, long timeout_ms, void* data);
-  static int on_open(void* upstream, curl_socket_t fd, curlsocktype purpose);
   static int on_close(void* upstream, curl_socket_t fd);
   Socket& socket_of(int fd);
+  void watch(int fd, std::uint32_t events);
   void unwatch(int fd);
+  void keep_socket(const Transfer& transfer);
   void on_idle_ready(int fd);
   std::size_t lane_with_room();
   void limit_connections(Lane& lane) const;
@@ -117,12 +119,11 @@ class Upstream {
     std::optional<std::chrono::steady_clock::time_point> due;
   };
   // A connection stays in the epoll set between exchanges: to take it out and put it in again would
-  // be two system calls for each. Of its resolver's sockets libcurl does not tell when it closes
-  // them: those are taken out.
+  // be two system calls for each.
   struct Socket {
     Lane* lane = nullptr;       // that waits for it
     std::uint32_t watched = 0;  // epoll's events
-    bool is_connection = false;
+    bool is_kept = false;       // a connection, of whose end on_close will hear
   };
   std::vector<Socket> sockets_;  // by libcurl's descriptor
   std::vector<std::unique_ptr<Lane>> lanes_;
