@@ -270,7 +270,10 @@ void Worker::read(Connection& connection) {
   }
   // libfcgi reads ahead: what lies behind the request is lost with it.
   connection.last = bytes > seen.length;
-  request->metrics = [this] { return metrics_.text(); };
+  request->metrics = [this] {
+    counts_.now(open_, upstream_.in_flight());  // with this connection, too
+    return metrics_.text();
+  };
   serve(connection, *request);
 }
 
