@@ -244,9 +244,12 @@ void Upstream::on_time(std::chrono::steady_clock::time_point now) {
     int running = 0;
     check(curl_multi_socket_action(lane->multi.get(), CURL_SOCKET_TIMEOUT, 0, &running));
   }
+  // One at a time: to close the connections of all would keep everybody waiting.
+  if (last_lane_is_idle()) lanes_.pop_back();
 }
 
 std::optional<std::chrono::steady_clock::time_point> Upstream::due() const {
+  if (last_lane_is_idle()) return std::chrono::steady_clock::time_point{};  // at once
   std::optional<std::chrono::steady_clock::time_point> first;
   for (const auto& lane : lanes_) {
     if (lane->due && (!first || *lane->due < *first)) first = lane->due;
@@ -271,7 +274,6 @@ std::optional<Upstream::Finished> Upstream::take_finished() {
       curl_multi_remove_handle(lane->multi.get(), handle);
       --lane->in_flight;
       --in_flight_;
-      close_empty_lanes();
       Finished finished;
       finished.transfer = std::move(active_[static_cast<std::size_t>(found->owner)]);
       finished.answer = found->finish(result);
@@ -281,12 +283,10 @@ std::optional<Upstream::Finished> Upstream::take_finished() {
   return std::nullopt;
 }
 
-// With the connections that they keep, once the lanes before have much room.
-void Upstream::close_empty_lanes() {
-  while (lanes_.size() > 1 && lanes_.back()->in_flight == 0 &&
-         lanes_[lanes_.size() - 2]->in_flight <= kMostInLane / 2) {
-    lanes_.pop_back();
-  }
+// Whether it can go with the connections that it keeps: the lane before has much room.
+bool Upstream::last_lane_is_idle() const {
+  return lanes_.size() > 1 && lanes_.back()->in_flight == 0 &&
+         lanes_[lanes_.size() - 2]->in_flight <= kMostInLane / 2;
 }
 
 void Upstream::recycle(std::unique_ptr<Transfer> transfer) {

@@ -99,7 +99,7 @@ class Upstream {
   void on_idle_ready(int fd);
   std::size_t lane_with_room();
   void limit_connections(Lane& lane) const;
-  void close_empty_lanes();
+  [[nodiscard]] bool last_lane_is_idle() const;
 
   struct MultiCloser {
     void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
