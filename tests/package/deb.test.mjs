@@ -140,11 +140,15 @@ describe('its life', { skip }, () => {
     return answer.text;
   };
   // As systemd does it: the socket first, the program by the unit's own line and user when somebody comes.
+  // That the socket is there it says; as long as it lives it holds the lock.
   const serve = () => done(`mkdir -p /run/threads-oauth; s=/run/threads-oauth/threads-oauth.sock
     set -- $(sed -n 's/^ExecStart=//p' /lib/systemd/system/threads-oauth.service)
-    systemd-socket-activate -l $s setpriv --reuid threads-oauth --regid threads-oauth --clear-groups --no-new-privs "$@" >/run/log 2>&1 &
+    exec 4< <(exec 9>/run/lives; flock 9
+      exec systemd-socket-activate -l $s setpriv --reuid threads-oauth --regid threads-oauth --clear-groups --no-new-privs "$@" 2>&1)
     echo $! >/run/pid
-    until [ -S $s ]; do sleep 0.01; done; chgrp www-data $s; chmod 660 $s`);
+    grep -q -m 1 '^Listening on' <&4
+    cat <&4 >/run/log &
+    chgrp www-data $s; chmod 660 $s`);
   const login = async () => {
     upstream.answers({ body: `{"access_token":"${otherToken}","user_id":17841405793187219}` });
     const answer = await send(port, {
@@ -189,7 +193,7 @@ describe('its life', { skip }, () => {
     await done(`cmp ${env} /root/kept`);
     assert.equal(await done(`stat -c '%a %U:%G' ${env}`), '600 root:threads-oauth\n', "the administrator's mode stays");
     await done(`grep -q 'A later version' ${env}.dpkg-dist`);
-    await done(`chmod 640 ${env}; kill $(cat /run/pid); while kill -0 $(cat /run/pid) 2>/dev/null; do sleep 0.01; done; rm /run/threads-oauth/threads-oauth.sock`);
+    await done(`chmod 640 ${env}; kill $(cat /run/pid); flock /run/lives rm /run/threads-oauth/threads-oauth.sock`);
     await serve();
     await login();
   });
