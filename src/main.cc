@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "shell/program.h"
-#include "shell/upstream.h"
+#include "shell/transfer.h"
 #include "threads/checkup.h"
 #include "threads/conclude.h"
 #include "threads/config.h"
@@ -27,6 +27,7 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
       .conclude = [config](const Exchange& exchange,
                            const Answer& answer) { return conclude(exchange, answer, *config); },
       .loggable_path = loggable_path,
+      .api_url = config->api_url,
       .timeout_ms = config->timeout_ms,
       .ca_file = config->ca_file,
   });

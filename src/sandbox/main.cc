@@ -44,6 +44,8 @@ class Void {
     url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
   }
 
+  [[nodiscard]] const std::string& url() const { return url_; }
+
   // Status and body; of the API's replies that is all.
   [[nodiscard]] Exchange hold(const Reply& reply) const {
     Exchange exchange;
@@ -84,6 +86,7 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
     return reply;
   };
   service->conclude = [](const Exchange& held, const Answer&) { return Void::held(held); };
+  service->api_url = nowhere->url();
   service->timeout_ms = config.timeout_ms + kTooLateBy;
   service->loggable_path = Sandbox::loggable_path;
   return service;

@@ -13,7 +13,7 @@
 #include "shell/guarded.h"
 #include "shell/log.h"
 #include "shell/request_id.h"
-#include "shell/upstream.h"
+#include "shell/transfer.h"
 
 namespace {
 

@@ -25,7 +25,7 @@
 #include "shell/log.h"
 #include "shell/metrics.h"
 #include "shell/options.h"
-#include "shell/upstream.h"
+#include "shell/transfer.h"
 #include "shell/worker.h"
 
 namespace {

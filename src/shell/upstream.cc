@@ -1,188 +1,102 @@
 #include "shell/upstream.h"
 
+#include <arpa/inet.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace {
 
-constexpr std::size_t kMaxAnswerHeaders = std::size_t{64} * 1024;  // bytes, 1xx answers included
-constexpr long kReceiveBuffer = 4096;     // bytes; an answer has some hundred
-constexpr long kMaxConnectionAge = 60;    // seconds idle; older ones are often closed by the peer
-constexpr long kMaxConnectionLife = 300;  // seconds; then the name is looked up again
-constexpr long kDnsCache = 60;            // seconds
 constexpr std::size_t kMaxIdleTransfers = 256;
-constexpr std::size_t kMostInLane = 256;  // exchanges by HTTP/1.1
-constexpr std::size_t kFewConnections = 10;
-constexpr std::size_t kStreams = 100;  // that libcurl, and usually the peer, allow on a connection
 
-std::optional<Failure> failure_of(CURLcode result) {
-  switch (result) {
-    case CURLE_OK: return std::nullopt;
-    case CURLE_OPERATION_TIMEDOUT: return Failure::kTimeout;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return Failure::kResolve;
-    case CURLE_COULDNT_CONNECT: return Failure::kConnect;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_CACERT_BADFILE: return Failure::kTls;
-    default: return Failure::kBroken;
+struct Api {
+  std::string host;
+  int port = 0;
+  bool is_plain = false;  // without TLS, so by HTTP/1.1
+};
+
+// Where Threads is, by an URL that libcurl accepts.
+Api read_api(const std::string& text) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
+  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) {
+    throw std::runtime_error("libcurl cannot read THREADS_API_URL");
   }
+  const auto part = [&](CURLUPart name) {
+    char* value = nullptr;
+    if (curl_url_get(url.get(), name, &value, CURLU_DEFAULT_PORT) != CURLUE_OK)
+      return std::string();
+    const std::unique_ptr<char, decltype(&curl_free)> owner(value, curl_free);
+    return std::string(value);
+  };
+  return {part(CURLUPART_HOST), std::atoi(part(CURLUPART_PORT).c_str()),
+          part(CURLUPART_SCHEME) == "http"};
 }
 
-void check(CURLMcode code) {
-  if (code != CURLM_OK) throw std::runtime_error(curl_multi_strerror(code));
+// libcurl's own rules for an https URL (CURLOPT_PROXY(3), "Environment variables"), but for
+// no_proxy: a host that needs no proxy is then looked up by libcurl too.
+bool has_proxy() {
+  const auto is_set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  return is_set("https_proxy") || is_set("HTTPS_PROXY") || is_set("all_proxy") ||
+         is_set("ALL_PROXY");
 }
 
 }  // namespace
 
-CurlLibrary::CurlLibrary() {
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    throw std::runtime_error("libcurl cannot be started");
-  }
-}
-
-CurlLibrary::~CurlLibrary() { curl_global_cleanup(); }
-
-Transfer::Transfer(ServicePtr service) : handle_(curl_easy_init()), service_(std::move(service)) {
-  if (handle_ == nullptr) throw std::runtime_error("libcurl gives no handle");
-  reset();
-}
-
-// libcurl (7.88) counts in a handle how often a kept connection turned out to be dead, over all its
-// exchanges, and fails the one that makes it six. Only a reset begins again; it takes half a µs.
-void Transfer::reset() {
-  CURL* const curl = handle_.get();
-  curl_easy_reset(curl);
-  // Redirects stay unfollowed, libcurl's default: a followed 307 would carry the secret elsewhere.
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kReceiveBuffer);
-  curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
-  curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionLife);
-  curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, kDnsCache);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(curl, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, service_->timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, service_->timeout_ms);
-  if (!service_->ca_file.empty()) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, service_->ca_file.c_str());
-  }
-}
-
-void Transfer::prepare(Exchange exchange) {
-  exchange_ = std::move(exchange);
-  socket = -1;
-  body_.clear();
-  header_bytes_ = 0;
-  too_large_ = false;
-  CURL* const curl = handle_.get();
-  curl_easy_setopt(curl, CURLOPT_URL, exchange_.url.reveal().c_str());
-  if (exchange_.post) {
-    const std::string& form = exchange_.form.reveal();  // lives in exchange_: libcurl does not copy
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(form.size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form.c_str());
-  } else {
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-  }
-  // Without TLS (a loopback address) a proxy from the environment would read the secret.
-  const bool plain = exchange_.url.reveal().starts_with("http://");
-  curl_easy_setopt(curl, CURLOPT_NOPROXY, plain ? "*" : nullptr);
-  // Share an HTTP/2 connection, also one that is only being made. Without TLS it would have to
-  // answer first: one slow exchange would keep all others waiting.
-  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
-}
-
-Answer Transfer::finish(CURLcode result) {
-  Answer answer;
-  long status = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-  answer.status = static_cast<int>(status);
-  answer.failure = too_large_ ? Failure::kTooLarge : failure_of(result);
-  if (answer.failure) return answer;
-  curl_off_t retry_after = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_RETRY_AFTER, &retry_after);
-  answer.retry_after = retry_after;
-  answer.body = std::move(body_);
-  return answer;
-}
-
-// libcurl's own MAXFILESIZE does not see a chunked answer's length: count here.
-std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* transfer) {
-  auto& self = *static_cast<Transfer*>(transfer);
-  const std::size_t bytes = size * count;
-  if (bytes > kMaxAnswer - self.body_.size()) {
-    self.too_large_ = true;
-    return 0;
-  }
-  self.body_.append(data, bytes);
-  return bytes;
-}
-
-std::size_t Transfer::on_header(char* /*data*/, std::size_t size, std::size_t count,
-                                void* transfer) {
-  auto& self = *static_cast<Transfer*>(transfer);
-  const std::size_t bytes = size * count;
-  self.header_bytes_ += bytes;
-  if (self.header_bytes_ > kMaxAnswerHeaders) {
-    self.too_large_ = true;
-    return 0;
-  }
-  return bytes;
-}
-
 Upstream::Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd))
-    : epoll_fd_(epoll_fd), make_tag_(make_tag), share_(curl_share_init()) {
+    : sockets_(epoll_fd, make_tag), share_(curl_share_init()) {
   if (share_ == nullptr) throw std::runtime_error("libcurl gives no handle");
-  // One thread uses the share: no locks. TLS sessions are resumed by whichever handle comes next.
+  // One thread uses the share: no locks. TLS sessions are resumed by whichever lane comes next, and
+  // the resolver's addresses are entered once for all lanes.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-}
-
-// The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
-std::size_t Upstream::lane_with_room() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (shares_connections_ || lanes_[i]->in_flight < kMostInLane) return i;
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = make_tag(resolver_.event_fd());
+  if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, resolver_.event_fd(), &event) != 0) {
+    throw std::runtime_error("epoll_ctl failed");
   }
-  auto lane = std::make_unique<Lane>();
-  lane->upstream = this;
-  lane->multi.reset(curl_multi_init());
-  CURLM* const multi = lane->multi.get();
-  if (multi == nullptr) throw std::runtime_error("libcurl gives no handle");
-  check(curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Upstream::on_socket));
-  check(curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane.get()));
-  check(curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Upstream::on_timer));
-  check(curl_multi_setopt(multi, CURLMOPT_TIMERDATA, lane.get()));
-  // Else libcurl keeps four for each exchange under way, and closes the rest whenever there are
-  // few.
-  check(curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(kMostInLane)));
-  lanes_.push_back(std::move(lane));
-  return lanes_.size() - 1;
 }
 
 Upstream::~Upstream() {
   for (const auto& transfer : active_) {
-    if (transfer) curl_multi_remove_handle(lanes_[transfer->lane]->multi.get(), transfer->handle());
+    if (transfer) transfer->lane->remove(*transfer);
   }
 }
 
-void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
-  if (service != service_) {
-    idle_.clear();
-    service_ = std::move(service);
+Upstream::Names Upstream::names_of(const std::string& host) {
+  in_addr address{};
+  const bool is_address = host.starts_with('[') || inet_pton(AF_INET, host.c_str(), &address) == 1;
+  if (is_address || host == "localhost") return Names::kNone;
+  const bool is_ascii = std::all_of(host.begin(), host.end(), [](char c) { return c > 0; });
+  // libcurl translates other names (IDNA), getaddrinfo does not.
+  return is_ascii && !has_proxy() ? Names::kResolver : Names::kLibcurl;
+}
+
+void Upstream::use(const ServicePtr& service, Clock::time_point now) {
+  while (!waiting_.empty()) {  // the name that they wait for may not be looked up any more
+    begin(std::move(waiting_.front()), now);
+    waiting_.pop_front();
   }
+  while (!lanes_.empty()) retire(*lanes_.back());
+  idle_.clear();
+  service_ = service;
+  const Api api = read_api(service->api_url);
+  shares_connections_ = !api.is_plain;
+  names_ = names_of(api.host);
+  if (names_ != Names::kResolver) return;
+  resolver_.use(api.host, api.port);
+  resolver_.is_ready(now);  // begins to look, so that the first exchange need not wait
+}
+
+void Upstream::start(Exchange exchange, int client_fd, Clock::time_point now) {
   std::unique_ptr<Transfer> transfer;
   if (idle_.empty()) {
     transfer = std::make_unique<Transfer>(service_);
@@ -192,101 +106,165 @@ void Upstream::start(Exchange exchange, ServicePtr service, int owner) {
     idle_.pop_back();
   }
   transfer->prepare(std::move(exchange));
-  transfer->owner = owner;
-  CURL* const curl = transfer->handle();
-  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, &Upstream::on_close);
-  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, this);
-  if (transfer->exchange().url.reveal().starts_with("http://")) shares_connections_ = false;
-  transfer->lane = lane_with_room();
-  Lane& lane = *lanes_[transfer->lane];
-  limit_connections(lane);
-  check(curl_multi_add_handle(lane.multi.get(), curl));
-  ++lane.in_flight;
-  const auto slot = static_cast<std::size_t>(owner);
+  transfer->client_fd = client_fd;
+  transfer->deadline = now + std::chrono::milliseconds(service_->timeout_ms);
+  if (names_ == Names::kResolver && !resolver_.is_ready(now)) {
+    ++in_flight_;
+    waiting_.push_back(std::move(transfer));
+  } else {
+    begin(std::move(transfer), now);
+    ++in_flight_;
+  }
+}
+
+void Upstream::begin(std::unique_ptr<Transfer> transfer, Clock::time_point now) {
+  using std::chrono::ceil;
+  using std::chrono::milliseconds;
+  const auto left = ceil<milliseconds>(transfer->deadline - now);
+  if (names_ == Names::kLibcurl) {
+    transfer->limit(left, left);
+  } else {
+    const milliseconds whole(transfer->service()->timeout_ms);
+    transfer->limit(left, std::min(left, connect_timeout(whole)));
+  }
+  if (names_ == Names::kResolver && resolver_.version() != resolved_version_) {
+    transfer->resolve_to(resolver_.addresses());
+    resolved_version_ = resolver_.version();
+  }
+  lane_for_exchange(now).add(*transfer, now);
+  const auto slot = static_cast<std::size_t>(transfer->client_fd);
   if (active_.size() <= slot) active_.resize(slot + 1);
   active_[slot] = std::move(transfer);
-  ++in_flight_;
 }
 
-// When its first connection is full, libcurl (7.88) would open another for each exchange that
-// comes, PIPEWAIT or not. By HTTP/1.1 that is as it must be.
-void Upstream::limit_connections(Lane& lane) const {
-  const auto most = static_cast<long>(kFewConnections + lane.in_flight / kStreams);
-  curl_multi_setopt(lane.multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
-                    shares_connections_ ? most : 0L);
-}
-
-void Upstream::on_ready(int fd, std::uint32_t events) {
-  int mask = 0;
-  if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
-  if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
-  Lane* const lane = socket_of(fd).lane;
-  if (lane == nullptr) return on_idle_ready(fd);
-  int running = 0;
-  check(curl_multi_socket_action(lane->multi.get(), fd, mask, &running));
-}
-
-// An idle connection was closed, or brings what nobody asked for: libcurl (7.88) would take that
-// for the next exchange's answer, so it shall find the connection dead. By HTTP/2 it can tell.
-void Upstream::on_idle_ready(int fd) {
-  // Of events that are told together, one before may have closed it, and its number is another's
-  // now.
-  if (socket_of(fd).watched == 0) return;
-  unwatch(fd);
-  if (!shares_connections_) ::shutdown(fd, SHUT_RDWR);
-}
-
-void Upstream::on_time(std::chrono::steady_clock::time_point now) {
-  for (const auto& lane : lanes_) {
-    if (!lane->due || now < *lane->due) continue;
-    lane->due.reset();
-    int running = 0;
-    check(curl_multi_socket_action(lane->multi.get(), CURL_SOCKET_TIMEOUT, 0, &running));
+// The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
+Lane& Upstream::lane_for_exchange(Clock::time_point now) {
+  if (shares_connections_ && !lanes_.empty() && lanes_.front()->is_doubtful(now)) {
+    retire(*lanes_.front());
   }
+  auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
+    return shares_connections_ || lane->in_flight() < kMaxInLane;
+  });
+  if (found == lanes_.end()) {
+    lanes_.push_back(std::make_unique<Lane>(sockets_));
+    found = lanes_.end() - 1;
+  }
+  (*found)->limit_connections(shares_connections_);
+  return **found;
+}
+
+void Upstream::retire(Lane& lane) {
+  const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&](const auto& one) { return one.get() == &lane; });
+  if (found == lanes_.end()) return;
+  retired_.push_back(std::move(*found));
+  lanes_.erase(found);
+}
+
+void Upstream::on_ready(int fd, std::uint32_t events, Clock::time_point now) {
+  if (fd == resolver_.event_fd()) {
+    const bool found = resolver_.take_result(now);
+    while (!found && !waiting_.empty()) {
+      fail(std::move(waiting_.front()), Failure::kResolve);
+      waiting_.pop_front();
+    }
+    return begin_waiting(now);
+  }
+  if (Lane* const lane = sockets_.lane_of(fd)) return lane->on_ready(fd, events);
+  sockets_.on_idle_ready(fd, !shares_connections_);
+}
+
+void Upstream::begin_waiting(Clock::time_point now) {
+  while (!waiting_.empty() && resolver_.is_ready(now)) {
+    begin(std::move(waiting_.front()), now);
+    waiting_.pop_front();
+  }
+}
+
+void Upstream::on_time(Clock::time_point now) {
+  for (const auto& lane : lanes_) lane->on_time(now);
+  for (const auto& lane : retired_) lane->on_time(now);
+  std::erase_if(retired_, [](const auto& lane) { return lane->in_flight() == 0; });
   // One at a time: to close the connections of all would keep everybody waiting.
   if (last_lane_is_idle()) lanes_.pop_back();
+  begin_waiting(now);
+  fail_late(now);
 }
 
-std::optional<std::chrono::steady_clock::time_point> Upstream::due() const {
-  if (last_lane_is_idle()) return std::chrono::steady_clock::time_point{};  // at once
-  std::optional<std::chrono::steady_clock::time_point> first;
-  for (const auto& lane : lanes_) {
-    if (lane->due && (!first || *lane->due < *first)) first = lane->due;
+void Upstream::fail_late(Clock::time_point now) {
+  while (!waiting_.empty() && waiting_.front()->deadline <= now) {
+    fail(std::move(waiting_.front()), Failure::kTimeout);
+    waiting_.pop_front();
+  }
+}
+
+void Upstream::fail(std::unique_ptr<Transfer> transfer, Failure failure) {
+  --in_flight_;
+  Answer answer;
+  answer.failure = failure;
+  failed_.push_back({std::move(transfer), std::move(answer)});
+}
+
+std::optional<Upstream::Clock::time_point> Upstream::due() const {
+  const auto is_empty = [](const auto& lane) { return lane->in_flight() == 0; };
+  if (last_lane_is_idle() || std::any_of(retired_.begin(), retired_.end(), is_empty)) {
+    return Clock::time_point{};  // at once
+  }
+  std::optional<Clock::time_point> first;
+  const auto consider = [&](std::optional<Clock::time_point> time) {
+    if (time && (!first || *time < *first)) first = time;
+  };
+  for (const auto& lane : lanes_) consider(lane->due());
+  for (const auto& lane : retired_) consider(lane->due());
+  if (!waiting_.empty()) {
+    consider(waiting_.front()->deadline);
+    consider(resolver_.fallback_due());
   }
   return first;
 }
 
-std::optional<Upstream::Finished> Upstream::take_finished() {
-  for (const auto& lane : lanes_) {
-    int queued = 0;
-    while (const CURLMsg* message = curl_multi_info_read(lane->multi.get(), &queued)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      const CURLcode result = message->data.result;  // the message dies with remove_handle
-      CURL* const handle = message->easy_handle;
-      Transfer* found = nullptr;
-      curl_easy_getinfo(handle, CURLINFO_PRIVATE, &found);
-      long version = CURL_HTTP_VERSION_NONE;
-      curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
-      if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
-      limit_connections(*lane);
-      keep_socket(*found);
-      curl_multi_remove_handle(lane->multi.get(), handle);
-      --lane->in_flight;
-      --in_flight_;
-      Finished finished;
-      finished.transfer = std::move(active_[static_cast<std::size_t>(found->owner)]);
-      finished.answer = found->finish(result);
-      return finished;
+std::optional<Upstream::Finished> Upstream::take_finished(Clock::time_point now) {
+  if (!failed_.empty()) {
+    Finished finished = std::move(failed_.front());
+    failed_.pop_front();
+    return finished;
+  }
+  for (auto* const lanes : {&lanes_, &retired_}) {
+    for (const auto& lane : *lanes) {
+      if (auto finished = take_finished(*lane, now)) return finished;
     }
   }
   return std::nullopt;
 }
 
+std::optional<Upstream::Finished> Upstream::take_finished(Lane& lane, Clock::time_point now) {
+  CURLcode result = CURLE_OK;
+  const Transfer* const ended = lane.take_ended(result, now);
+  if (ended == nullptr) return std::nullopt;
+  Finished finished;
+  finished.transfer = std::move(active_[static_cast<std::size_t>(ended->client_fd)]);
+  finished.answer = finished.transfer->finish(result);
+  --in_flight_;
+  learn_from(*finished.transfer, finished.answer);
+  lane.limit_connections(shares_connections_);
+  return finished;
+}
+
+// What an exchange tells about the way to Threads.
+void Upstream::learn_from(const Transfer& transfer, const Answer& answer) {
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(transfer.handle(), CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_NONE) shares_connections_ = version >= CURL_HTTP_VERSION_2_0;
+  const bool timed_out = answer.failure == Failure::kTimeout;
+  // After a timeout libcurl gives the connection to the next exchange, and again after that one's.
+  if (timed_out && shares_connections_) retire(*transfer.lane);
+  if (timed_out || answer.failure == Failure::kConnect) resolver_.expire();
+}
+
 // Whether it can go with the connections that it keeps: the lane before has much room.
 bool Upstream::last_lane_is_idle() const {
-  return lanes_.size() > 1 && lanes_.back()->in_flight == 0 &&
-         lanes_[lanes_.size() - 2]->in_flight <= kMostInLane / 2;
+  return lanes_.size() > 1 && lanes_.back()->in_flight() == 0 &&
+         lanes_[lanes_.size() - 2]->in_flight() <= kMaxInLane / 2;
 }
 
 void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
@@ -294,79 +272,4 @@ void Upstream::recycle(std::unique_ptr<Transfer> transfer) {
     transfer->reset();
     idle_.push_back(std::move(transfer));
   }
-}
-
-int Upstream::on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* /*known*/) {
-  auto& lane = *static_cast<Lane*>(data);
-  auto& self = *lane.upstream;
-  Socket& socket = self.socket_of(fd);
-  if (what == CURL_POLL_REMOVE) {
-    socket.lane = nullptr;
-    if (!socket.is_kept) self.unwatch(fd);
-    return 0;
-  }
-  Transfer* transfer = nullptr;
-  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
-  if (transfer != nullptr) transfer->socket = fd;
-  socket.lane = &lane;
-  std::uint32_t events = 0;
-  if ((what & CURL_POLL_IN) != 0) events |= EPOLLIN;
-  if ((what & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
-  if (!socket.is_kept || socket.watched != events) self.watch(fd, events);
-  return 0;
-}
-
-// Of a connection that could not be made, and of its resolver's sockets, libcurl does not tell when
-// it closes them. Of one that has carried an exchange it does.
-void Upstream::keep_socket(const Transfer& transfer) {
-  if (transfer.socket < 0 || socket_of(transfer.socket).is_kept) return;
-  curl_socket_t connection = CURL_SOCKET_BAD;
-  curl_easy_getinfo(transfer.handle(), CURLINFO_ACTIVESOCKET, &connection);
-  if (connection != transfer.socket) return;
-  Socket& kept = socket_of(connection);
-  kept.is_kept = true;
-  if (kept.lane == nullptr) watch(connection, EPOLLIN);  // else another exchange has it, by HTTP/2
-}
-
-int Upstream::on_close(void* upstream, curl_socket_t fd) {
-  static_cast<Upstream*>(upstream)->socket_of(fd) = {};
-  return ::close(fd);
-}
-
-Upstream::Socket& Upstream::socket_of(int fd) {
-  const auto slot = static_cast<std::size_t>(fd);
-  if (sockets_.size() <= slot) sockets_.resize(slot + 1);
-  return sockets_[slot];
-}
-
-void Upstream::watch(int fd, std::uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = make_tag_(fd);
-  // Whether the set has it only the system knows: libcurl may have closed another of this number.
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0) {
-    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
-  }
-  socket_of(fd).watched = events;
-}
-
-void Upstream::unwatch(int fd) {
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-  socket_of(fd).watched = 0;
-}
-
-int Upstream::on_timer(CURLM* /*multi*/, long timeout_ms, void* data) {
-  auto& lane = *static_cast<Lane*>(data);
-  if (timeout_ms < 0) {
-    lane.due.reset();
-  } else {
-    lane.due = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  }
-  return 0;
-}
-
-Answer exchange_now(Exchange exchange, ServicePtr service) {
-  Transfer transfer(std::move(service));
-  transfer.prepare(std::move(exchange));
-  return transfer.finish(curl_easy_perform(transfer.handle()));
 }

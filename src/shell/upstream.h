@@ -1,138 +1,92 @@
-// Exchanges with Threads by libcurl: many at once on the worker's epoll set, or one that is waited
-// for.
+// The way to Threads: all exchanges of one worker, many at once on its epoll set.
 #pragma once
 
 #include <curl/curl.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "shell/curl_sockets.h"
+#include "shell/lane.h"
+#include "shell/resolver.h"
 #include "shell/service.h"
+#include "shell/transfer.h"
 #include "threads/exchange.h"
 
-// Must live in main before any thread. Throws std::runtime_error.
-class CurlLibrary {
- public:
-  CurlLibrary();
-  ~CurlLibrary();
-  CurlLibrary(const CurlLibrary&) = delete;
-  CurlLibrary& operator=(const CurlLibrary&) = delete;
-};
-
-// One exchange under way. Used again for the next when it is done: that keeps its buffers.
-class Transfer {
- public:
-  explicit Transfer(ServicePtr service);
-
-  // Forgets the exchange before.
-  void reset();
-  void prepare(Exchange exchange);
-  // What came of it, once libcurl says that it ended so.
-  Answer finish(CURLcode result);
-
-  [[nodiscard]] CURL* handle() const { return handle_.get(); }
-  [[nodiscard]] const Exchange& exchange() const { return exchange_; }
-  [[nodiscard]] const ServicePtr& service() const { return service_; }
-
-  int owner = -1;   // the connection that waits for it
-  int socket = -1;  // the last that libcurl used for it
-  std::size_t lane = 0;
-
- private:
-  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* transfer);
-  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* transfer);
-
-  struct HandleCloser {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-  };
-  std::unique_ptr<CURL, HandleCloser> handle_;
-  Exchange exchange_;
-  ServicePtr service_;  // the one that it was made for, whatever is configured meanwhile
-  std::string body_;
-  std::size_t header_bytes_ = 0;
-  bool too_large_ = false;
-};
-
-// All exchanges of one worker. Passive: the worker tells it of readiness and of the time.
+// Passive: the worker tells it of readiness and of the time. It assumes that any part of the way
+// can go silent: an exchange that is started when a connection, a handshake or the name servers
+// have done so goes by another way.
 class Upstream {
  public:
-  // Registers libcurl's sockets in the epoll set, tagged by make_tag(fd). Throws
-  // std::runtime_error.
+  using Clock = std::chrono::steady_clock;
+
+  // Registers its descriptors in the epoll set, tagged by make_tag(fd). Throws std::runtime_error.
   Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd));
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  void start(Exchange exchange, ServicePtr service, int owner);
-  // The socket is ready: epoll's events.
-  void on_ready(int fd, std::uint32_t events);
-  // Lets libcurl look at its timeouts if one has passed.
-  void on_time(std::chrono::steady_clock::time_point now);
+  // What exchanges are made for from now on. They go by fresh connections.
+  void use(const ServicePtr& service, Clock::time_point now);
+  // Starts an exchange for this connection of the web server, by the service that is in use.
+  void start(Exchange exchange, int client_fd, Clock::time_point now);
+  // A descriptor is ready: epoll's events.
+  void on_ready(int fd, std::uint32_t events, Clock::time_point now);
+  // To be called in each turn of the loop, and at the latest when due.
+  void on_time(Clock::time_point now);
   // When on_time is due.
-  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> due() const;
+  [[nodiscard]] std::optional<Clock::time_point> due() const;
 
   struct Finished {
     std::unique_ptr<Transfer> transfer;
     Answer answer;
   };
   // An exchange that has ended, if any.
-  std::optional<Finished> take_finished();
+  std::optional<Finished> take_finished(Clock::time_point now);
   // Gives a transfer back to be used again.
   void recycle(std::unique_ptr<Transfer> transfer);
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
  private:
-  struct Lane;
-  struct Socket;
-  static int on_socket(CURL* handle, curl_socket_t fd, int what, void* data, void* known);
-  static int on_timer(CURLM* multi, long timeout_ms, void* data);
-  static int on_close(void* upstream, curl_socket_t fd);
-  Socket& socket_of(int fd);
-  void watch(int fd, std::uint32_t events);
-  void unwatch(int fd);
-  void keep_socket(const Transfer& transfer);
-  void on_idle_ready(int fd);
-  std::size_t lane_with_room();
-  void limit_connections(Lane& lane) const;
+  // Who looks up the name of Threads' host.
+  enum class Names {
+    kNone,      // nobody: it is an address, or localhost
+    kResolver,  // the resolver, before an exchange begins
+    kLibcurl,   // libcurl, in the exchange's time: a proxy is in the way
+  };
+  static Names names_of(const std::string& host);
+  void begin(std::unique_ptr<Transfer> transfer, Clock::time_point now);
+  void begin_waiting(Clock::time_point now);
+  void fail_late(Clock::time_point now);
+  void fail(std::unique_ptr<Transfer> transfer, Failure failure);
+  Lane& lane_for_exchange(Clock::time_point now);
+  std::optional<Finished> take_finished(Lane& lane, Clock::time_point now);
+  void learn_from(const Transfer& transfer, const Answer& answer);
+  void retire(Lane& lane);
   [[nodiscard]] bool last_lane_is_idle() const;
 
-  struct MultiCloser {
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-  };
   struct ShareCloser {
     void operator()(CURLSH* share) const { curl_share_cleanup(share); }
   };
-  int epoll_fd_;
-  std::uint64_t (*make_tag_)(int fd);
+  CurlSockets sockets_;
   std::unique_ptr<CURLSH, ShareCloser> share_;
-  // libcurl (7.88) walks all connections of a multi handle for each exchange, twice: one handle for
-  // 8,000 exchanges took four times the CPU of handles that have few hundred each.
-  struct Lane {
-    Upstream* upstream = nullptr;
-    std::unique_ptr<CURLM, MultiCloser> multi;
-    std::size_t in_flight = 0;
-    std::optional<std::chrono::steady_clock::time_point> due;
-  };
-  // A connection stays in the epoll set between exchanges: to take it out and put it in again would
-  // be two system calls for each.
-  struct Socket {
-    Lane* lane = nullptr;       // that waits for it
-    std::uint32_t watched = 0;  // epoll's events
-    bool is_kept = false;       // a connection, of whose end on_close will hear
-  };
-  std::vector<Socket> sockets_;  // by libcurl's descriptor
+  ServicePtr service_;
+  Resolver resolver_;
+  Names names_ = Names::kNone;
+  std::uint64_t resolved_version_ = 0;  // of the addresses that libcurl has
   std::vector<std::unique_ptr<Lane>> lanes_;
-  ServicePtr service_;  // the one that the idle transfers are made for
-  std::vector<std::unique_ptr<Transfer>> idle_;
-  std::vector<std::unique_ptr<Transfer>> active_;  // by owner
+  std::vector<std::unique_ptr<Lane>>
+      retired_;  // no exchange joins them; they go with their last one
+  std::vector<std::unique_ptr<Transfer>> idle_;    // made for service_
+  std::vector<std::unique_ptr<Transfer>> active_;  // on a lane, by client_fd
+  std::deque<std::unique_ptr<Transfer>> waiting_;  // for the name, in the order of their start
+  std::deque<Finished> failed_;                    // without having begun
   std::size_t in_flight_ = 0;
   bool shares_connections_ = true;  // Threads speaks HTTP/2, as far as is known
 };
-
-// One exchange, waited for: what a CGI program does.
-Answer exchange_now(Exchange exchange, ServicePtr service);

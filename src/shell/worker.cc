@@ -68,6 +68,7 @@ Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr servic
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
     throw std::runtime_error("epoll_ctl failed");
   }
+  upstream_.use(service_, Clock::now());
 }
 
 void Worker::run() {
@@ -116,7 +117,7 @@ void Worker::on_events() {
       case Tag::kListener: accept_from(fd); break;
       case Tag::kWake: break;
       case Tag::kConnection: on_connection(fd, event.events); break;
-      case Tag::kUpstream: upstream_.on_ready(fd, event.events); break;
+      case Tag::kUpstream: upstream_.on_ready(fd, event.events, now_); break;
     }
   }
 }
@@ -137,7 +138,10 @@ void Worker::take_orders() {
   eventfd_t ignored = 0;
   eventfd_read(wake_.get(), &ignored);
   const std::lock_guard lock(orders_);
-  if (ordered_service_) service_ = std::move(ordered_service_);
+  if (ordered_service_) {
+    service_ = std::move(ordered_service_);
+    upstream_.use(service_, now_);
+  }
   if (ordered_stop_ && !stopping_) {
     stopping_ = true;
     if (last_listener_) accept_the_last();
@@ -290,7 +294,7 @@ void Worker::serve(Connection& connection, const Request& request) {
       busy.headers.emplace_back("Retry-After", "1");
       return busy;
     }
-    upstream_.start(std::get<Exchange>(std::move(outcome)), service_, connection.fd.get());
+    upstream_.start(std::get<Exchange>(std::move(outcome)), connection.fd.get(), now_);
     connection.state = Connection::State::kExchanging;
     return {};
   });
@@ -371,10 +375,10 @@ void Worker::drain(Connection& connection) {
 }
 
 void Worker::finish_exchanges() {
-  while (auto finished = upstream_.take_finished()) {
+  while (auto finished = upstream_.take_finished(now_)) {
     const Transfer& transfer = *finished->transfer;
-    Connection& connection = *connections_[static_cast<std::size_t>(transfer.owner)];
-    const int fd = transfer.owner;
+    Connection& connection = *connections_[static_cast<std::size_t>(transfer.client_fd)];
+    const int fd = transfer.client_fd;
     const Reply concluded = guarded(
         [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
     counts_.exchange(since(connection.began), finished->answer, concluded.status);
