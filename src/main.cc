@@ -9,6 +9,7 @@
 #include "threads/conclude.h"
 #include "threads/config.h"
 #include "threads/endpoints.h"
+#include "threads/url.h"
 
 namespace {
 
@@ -37,6 +38,8 @@ std::variant<Configured, std::vector<std::string>> configure(const Environment& 
                                    !std::filesystem::is_regular_file(config->ca_file, error))) {
     return std::vector<std::string>{"THREADS_CA_FILE cannot be read."};
   }
+  const auto api = read_url(config->api_url);
+  const bool has_name = api && !is_loopback(api->host) && !is_address(api->host);
   return Configured{
       .service = std::make_shared<const Service>(Service{
           .route = [config](const Request& request) { return route(request, *config); },
@@ -50,6 +53,8 @@ std::variant<Configured, std::vector<std::string>> configure(const Environment& 
       .description = describe(*config),
       .warnings = warnings(*config),
       .questions = questions(config),
+      .url = config->api_url,
+      .host = has_name ? std::string(api->host) : "",
   };
 }
 

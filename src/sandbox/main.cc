@@ -86,7 +86,10 @@ std::variant<Configured, std::vector<std::string>> configure(const Environment& 
   service->conclude = [](const Exchange& held, const Answer&) { return Void::held(held); };
   service->timeout_ms = config.timeout_ms + kTooLateBy;
   service->loggable_path = Sandbox::loggable_path;
-  return Configured{service, describe(config), {}, {}};
+  Configured configured;
+  configured.service = service;
+  configured.description = describe(config);
+  return configured;
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "shell/cgi.h"
+#include "shell/families.h"
 #include "shell/fastcgi.h"
 #include "shell/listen.h"
 #include "shell/log.h"
@@ -126,9 +127,16 @@ void warn_of_open_file(const Program& program, const Options& options) {
   }
 }
 
-// Asks each question in turn, until there is no way to Threads. Gives the exit status.
+// Tells how Threads is reached, then asks each question in turn, until there is no way to Threads.
+// Gives the exit status.
 int ask(const Program& program, const Configured& configured) {
   const CurlLibrary curl;
+  if (!configured.host.empty()) {
+    const auto [reached, warning] =
+        look_at_families(configured.url, configured.host, configured.service);
+    if (!reached.empty()) std::cout << reached << '\n';
+    if (!warning.empty()) complain(program, "warning: " + warning);
+  }
   int status = 0;
   for (const auto& [exchange, judge] : configured.questions) {
     const Answer answer = exchange_now(exchange, configured.service);

@@ -24,6 +24,8 @@ struct Configured {
   std::string description;            // what --check prints
   std::vector<std::string> warnings;  // what --check warns of
   std::vector<Question> questions;    // what --check --online asks, in this order
+  std::string url;                    // where --check --online looks at the address families
+  std::string host;                   // its host's name; empty: it has none, do not look
 };
 
 struct Program {

@@ -40,6 +40,12 @@ describe('--check --online', () => {
     assert.match(out, good);
     assert.doesNotMatch(out, /THREADS_CLIENT_SECRET belong/);
   });
+  test('Threads on this machine: nothing to tell of address families', async () => {
+    const { status, out, err } = await check({ THREADS_API_URL: sandbox.replace('127.0.0.1', 'localhost') }, '--online');
+    assert.deepEqual([status, err], [0, '']);
+    assert.match(out, good);
+    assert.doesNotMatch(out, /reached/);
+  });
   test('a wrong secret: what Threads says, and where the right one is', async () => {
     const { status, out, err } = await check({ THREADS_APP_SECRET: canaries.clientSecret }, '--online');
     assert.equal(status, 1);
