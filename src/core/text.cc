@@ -26,12 +26,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool has_blank_or_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte == 0x7F;
-  });
-}
+bool is_visible(char c) { return c > 0x20 && c < 0x7F; }
 
 std::optional<unsigned> read_hex(std::string_view text, std::size_t digits) {
   if (text.size() < digits) return std::nullopt;

@@ -14,8 +14,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 // Without blanks and tabs at either end.
 std::string_view trimmed(std::string_view text);
 
-// Whether a blank or a control character is in it.
-bool has_blank_or_control(std::string_view text);
+// Whether it is a letter, a digit or punctuation of ASCII (VCHAR of RFC 5234).
+bool is_visible(char c);
 
 // The number that the first `digits` characters are in hexadecimal; nothing unless all of them are.
 std::optional<unsigned> read_hex(std::string_view text, std::size_t digits);

@@ -48,3 +48,16 @@ bool is_utf8(std::string_view bytes) {
   }
   return true;
 }
+
+std::optional<char32_t> first_character(std::string_view bytes) {
+  if (bytes.empty()) return std::nullopt;
+  const auto lead = static_cast<unsigned char>(bytes.front());
+  if (lead < 0x80) return lead;
+  const std::size_t length = character_length(bytes);
+  if (length == 0) return std::nullopt;
+  char32_t code = lead & (0x7FU >> length);
+  for (const char c : bytes.substr(1, length - 1)) {
+    code = (code << 6U) | (static_cast<unsigned char>(c) & 0x3FU);
+  }
+  return code;
+}

@@ -64,7 +64,7 @@ class Void {
   std::string url_;
 };
 
-std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& variables) {
+std::variant<Configured, std::vector<std::string>> configure(const Environment& variables) {
   auto read = read_config(variables);
   if (auto* errors = std::get_if<ConfigErrors>(&read)) return std::move(*errors);
   const auto& config = std::get<Config>(read);
@@ -89,21 +89,16 @@ std::variant<ServicePtr, std::vector<std::string>> configure(const Environment& 
   service->api_url = nowhere->url();
   service->timeout_ms = config.timeout_ms + kTooLateBy;
   service->loggable_path = Sandbox::loggable_path;
-  return service;
-}
-
-std::string check(const Environment& variables) {
-  return describe(std::get<Config>(read_config(variables)));
+  Configured configured;
+  configured.service = service;
+  configured.description = describe(config);
+  return configured;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return run_program({"threads-sandbox",
-                      "Plays Threads for a rehearsal of the login. Not for production.",
-                      configure,
-                      check,
-                      {},
-                      {}},
+                      "Plays Threads for a rehearsal of the login. Not for production.", configure},
                      argc, argv);
 }

@@ -85,7 +85,8 @@ std::string usage(std::string_view program, std::string_view purpose) {
   --max-in-flight N        exchanges with Threads at once, in equal shares for the workers, beyond
                            which the answer is 503; as many as the descriptors allow if not given
   --check                  print the effective configuration, secrets masked, and exit
-  --online                 with --check: ask Threads whether the app's ID and secret belong together
+  --online                 with --check: tell by which of IPv4 and IPv6 Threads is reached, and ask
+                           it whether the app's ID and secret belong together
   --version                print the version and exit
   --help                   print this and exit
 

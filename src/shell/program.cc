@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "shell/cgi.h"
+#include "shell/families.h"
 #include "shell/fastcgi.h"
 #include "shell/listen.h"
 #include "shell/log.h"
@@ -38,7 +39,7 @@ constexpr auto kEnvFile = ".env";
 constexpr std::size_t kSpareDescriptors = 32;
 constexpr std::size_t kFewExchanges = 400;  // the usual soft limit of 1024 allows as many
 
-using Configured = std::variant<ServicePtr, std::vector<std::string>>;
+using Configuration = std::variant<Configured, std::vector<std::string>>;
 
 // No core file and no ptrace by the same user: the memory holds secrets.
 void forbid_core_files() {
@@ -98,7 +99,7 @@ std::variant<Environment, std::string> read_variables(std::string path) {
   return variables;
 }
 
-Configured configure(const Program& program, const Options& options) {
+Configuration configure(const Program& program, const Options& options) {
   auto variables = read_variables(named_env_file(options));
   if (auto* mistake = std::get_if<std::string>(&variables)) {
     return std::vector<std::string>{std::move(*mistake)};
@@ -126,29 +127,47 @@ void warn_of_open_file(const Program& program, const Options& options) {
   }
 }
 
-int check(const Program& program, const Options& options) {
-  const auto configured = configure(program, options);
-  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
-    return complain_all(program, *mistakes);
-  }
-  const auto read = read_variables(named_env_file(options));
-  const auto& variables = std::get<Environment>(read);
-  std::cout << program.describe(variables) << std::flush;
-  if (!std::cout) return kCannotStart;  // nobody has seen it
-  warn_of_open_file(program, options);
-  if (program.warn) {
-    for (const auto& sentence : program.warn(variables)) complain(program, "warning: " + sentence);
-  }
-  if (!options.online) return 0;
+// Tells how Threads is reached, then asks each question in turn, until there is no way to Threads.
+// Gives the exit status.
+int ask(const Program& program, const Configured& configured) {
   const CurlLibrary curl;
+  if (!configured.host.empty()) {
+    const auto [reached, warning] = look_at_families(configured.host, configured.service);
+    if (!reached.empty()) std::cout << reached << '\n';
+    if (!warning.empty()) complain(program, "warning: " + warning);
+  }
   int status = 0;
-  for (const auto& [good, sentence] : program.ask_threads(variables)) {
+  for (const auto& [exchange, judge] : configured.questions) {
+    const Answer answer = exchange_now(exchange, configured.service);
+    const auto [good, sentence] = judge(answer);
     if (good) {
       std::cout << sentence << '\n';
     } else {
       complain(program, sentence);
       status = kCannotStart;
     }
+    if (answer.failure) break;
+  }
+  return status;
+}
+
+int check(const Program& program, const Options& options) {
+  const auto configuration = configure(program, options);
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configuration)) {
+    return complain_all(program, *mistakes);
+  }
+  const auto& configured = std::get<Configured>(configuration);
+  if (options.online && configured.questions.empty()) {
+    complain(program, "there is nothing that --online could ask");
+    return kUsage;
+  }
+  std::cout << configured.description << std::flush;
+  warn_of_open_file(program, options);
+  for (const auto& sentence : configured.warnings) complain(program, "warning: " + sentence);
+  const int status = options.online ? ask(program, configured) : 0;
+  if (!std::cout.flush()) {
+    complain(program, "standard output cannot be written");
+    return kCannotStart;
   }
   return status;
 }
@@ -156,12 +175,12 @@ int check(const Program& program, const Options& options) {
 int run_cgi(const Program& program) {
   // Of a query without '=' a web server makes arguments (RFC 3875 §4.4): a caller's text. They are
   // not looked at.
-  const auto configured = configure(program, Options{});
-  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
+  const auto configuration = configure(program, Options{});
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configuration)) {
     refuse_cgi("The server's configuration is wrong; its log says why.");
     return complain_all(program, *mistakes);
   }
-  serve_cgi(std::get<ServicePtr>(configured));
+  serve_cgi(std::get<Configured>(configuration).service);
   return 0;
 }
 
@@ -201,15 +220,15 @@ class Crew {
 
 void reload(const Program& program, const Options& options, Crew& crew, Metrics& metrics) {
   Log log;
-  const auto configured = configure(program, options);
-  const auto* const service = std::get_if<ServicePtr>(&configured);
-  metrics.reload(service != nullptr);
-  if (service != nullptr) {
-    crew.use(*service);
+  const auto configuration = configure(program, options);
+  const auto* const configured = std::get_if<Configured>(&configuration);
+  metrics.reload(configured != nullptr);
+  if (configured != nullptr) {
+    crew.use(configured->service);
     log.event(Level::kInfo, "configuration read again");
     return;
   }
-  for (const auto& mistake : std::get<std::vector<std::string>>(configured)) {
+  for (const auto& mistake : std::get<std::vector<std::string>>(configuration)) {
     log.event(Level::kError, "the old configuration stays: " + mistake);
   }
 }
@@ -265,11 +284,11 @@ int serve_fastcgi(const Program& program, const Options& options) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const auto configured = configure(program, options);
-  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configured)) {
+  const auto configuration = configure(program, options);
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configuration)) {
     return complain_all(program, *mistakes);
   }
-  const auto& service = std::get<ServicePtr>(configured);
+  const auto& service = std::get<Configured>(configuration).service;
   if (options.listen.empty()) {
     return serve(program, options, inherited_sockets(), nullptr, service, signals);
   }
@@ -299,10 +318,6 @@ int run_program(const Program& program, int argc, char** argv) {
     if (options.version) {
       std::cout << program.name << ' ' << VERSION << '\n';
       return 0;
-    }
-    if (options.online && !program.ask_threads) {
-      complain(program, "there is nothing that --online could ask");
-      return kUsage;
     }
     if (options.check) return check(program, options);
     if (options.listen.empty() && !handed_over) {

@@ -10,18 +10,28 @@
 #include "core/env_file.h"
 #include "core/finding.h"
 #include "shell/service.h"
+#include "threads/exchange.h"
+
+// One thing that --check --online asks Threads.
+struct Question {
+  Exchange exchange;
+  std::function<Finding(const Answer&)> judge;  // what the answer tells
+};
+
+// All that a configuration says, read once.
+struct Configured {
+  ServicePtr service;
+  std::string description;            // what --check prints
+  std::vector<std::string> warnings;  // what --check warns of
+  std::vector<Question> questions;    // what --check --online asks, in this order
+  std::string host;                   // name of Threads' host; empty: it is an address
+};
 
 struct Program {
   std::string_view name;
   std::string_view purpose;  // one line for --help
-  // The service that the variables describe, or a sentence for everything wrong with them.
-  std::function<std::variant<ServicePtr, std::vector<std::string>>(const Environment&)> configure;
-  // What --check prints; called only with variables that configure accepts.
-  std::function<std::string(const Environment&)> describe;
-  // What --check warns of, likewise; empty if there is nothing to warn of.
-  std::function<std::vector<std::string>(const Environment&)> warn;
-  // What --check --online finds out, likewise; empty if there is nothing to ask.
-  std::function<std::vector<Finding>(const Environment&)> ask_threads;
+  // What the variables say, or a sentence for everything wrong with them.
+  std::function<std::variant<Configured, std::vector<std::string>>(const Environment&)> configure;
 };
 
 // Runs it until it is told to end. Gives the exit status: 0, 1 (cannot start, or --online found

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -180,6 +182,14 @@ int Transfer::on_new_socket(void* transfer, curl_socket_t fd, curlsocktype /*pur
 
 std::chrono::milliseconds connect_timeout(std::chrono::milliseconds whole) {
   return std::min(kConnectTimeout, whole * 3 / 4);
+}
+
+bool has_https_proxy() {
+  constexpr std::array kNames = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+  return std::any_of(kNames.begin(), kNames.end(), [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  });
 }
 
 Answer exchange_now(Exchange exchange, ServicePtr service) {

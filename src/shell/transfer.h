@@ -77,5 +77,9 @@ class Transfer {
 // How long a connection to Threads may take to be made where the whole exchange may take `whole`.
 std::chrono::milliseconds connect_timeout(std::chrono::milliseconds whole);
 
+// Whether the environment names a proxy for https (CURLOPT_PROXY(3), "Environment variables").
+// no_proxy is not looked at.
+bool has_https_proxy();
+
 // One exchange, waited for: what a CGI program does.
 Answer exchange_now(Exchange exchange, ServicePtr service);

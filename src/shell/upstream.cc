@@ -37,17 +37,6 @@ Api read_api(const std::string& text) {
           part(CURLUPART_SCHEME) == "http"};
 }
 
-// libcurl's own rules for an https URL (CURLOPT_PROXY(3), "Environment variables"), but for
-// no_proxy: a host that needs no proxy is then looked up by libcurl too.
-bool has_proxy() {
-  const auto is_set = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return value != nullptr && *value != '\0';
-  };
-  return is_set("https_proxy") || is_set("HTTPS_PROXY") || is_set("all_proxy") ||
-         is_set("ALL_PROXY");
-}
-
 }  // namespace
 
 Upstream::Upstream(int epoll_fd, std::uint64_t (*make_tag)(int fd))
@@ -77,7 +66,7 @@ Upstream::Names Upstream::names_of(const std::string& host) {
   if (is_address || host == "localhost") return Names::kNone;
   const bool is_ascii = std::all_of(host.begin(), host.end(), [](char c) { return c > 0; });
   // libcurl translates other names (IDNA), getaddrinfo does not.
-  return is_ascii && !has_proxy() ? Names::kResolver : Names::kLibcurl;
+  return is_ascii && !has_https_proxy() ? Names::kResolver : Names::kLibcurl;
 }
 
 void Upstream::use(const ServicePtr& service, Clock::time_point now) {

@@ -1,11 +1,10 @@
 #include "threads/callbacks.h"
 
-#include <algorithm>
-
 #include "core/form.h"
 #include "core/json.h"
 #include "threads/body.h"
 #include "threads/signed_request.h"
+#include "threads/url.h"
 
 namespace {
 
@@ -34,18 +33,20 @@ bool is_host(std::string_view host) {
          host.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
-// Where people reach this service: the configured redirect URI's origin, else the Host that Meta
-// called. Meta calls by https alone, whatever a tunnel or proxy in front of the web server makes of
-// it.
+// Where people reach this service: the origin of the first configured redirect URI, else of the
+// Host that Meta called. Meta calls https addresses only, so https is right even where a tunnel or
+// a proxy passes the call on as http. A Host that is this machine (somebody's own test) may be
+// http.
 std::string origin_of_service(const Request& request, const Config& config) {
   if (!config.redirect_uris.empty()) {
     const std::string& uri = config.redirect_uris.front();
     return uri.substr(0, uri.find_first_of("/?#", uri.find("://") + 3));
   }
-  const std::string_view host =
-      is_host(request.host) ? std::string_view(request.host) : "localhost";
-  const bool is_local = host.starts_with("localhost") || host.starts_with("127.0.0.1");
-  return (is_local && !request.https ? "http://" : "https://") + std::string(host);
+  const std::string host = is_host(request.host) ? request.host : "localhost";
+  const std::string plain = "http://" + host;
+  const auto url = read_url(plain);
+  const bool is_local = url && is_loopback(url->host);
+  return is_local && !request.https ? plain : "https://" + host;
 }
 
 std::string status_page(std::string_view heading, std::string_view text) {

@@ -78,8 +78,8 @@ Finding judge_app_token(std::string_view secret_name, const Exchange& exchange,
     return {false, config.api_url + ": " + detail + " " + std::string(advice(*answer.failure))};
   }
   if (!text_member(told, "access_token").empty()) return {true, both + " belong together."};
-  const bool is_refusal = reply.status < 500 && find_member(told, "hint") != nullptr;
-  if (is_refusal) {
+  // Only a refusal that we know has a hint.
+  if (find_member(told, "hint") != nullptr) {
     return {false, both + ": Threads says \"" + detail + "\" " + text_member(told, "hint")};
   }
   return {false, config.api_url + ": " +

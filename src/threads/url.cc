@@ -18,7 +18,7 @@ bool is_port(std::string_view text) {
   return error == std::errc() && stop == end && port != 0;
 }
 
-// A name, also beyond ASCII, an IPv4 address or an IPv6 address in brackets. What else a URL's host
+// A name, an IPv4 address or an IPv6 address in brackets. What else a URL's host
 // may have (RFC 3986 §3.2.2), percent signs above all, others read in other ways.
 bool is_host(std::string_view host) {
   if (host.starts_with('[')) {
@@ -27,8 +27,8 @@ bool is_host(std::string_view host) {
            inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) == 1;
   }
   return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z');
   });
 }
 
@@ -40,7 +40,7 @@ bool is_ipv4(std::string_view host) {
 }  // namespace
 
 std::optional<Url> read_url(std::string_view text) {
-  if (has_blank_or_control(text)) return std::nullopt;
+  if (!std::all_of(text.begin(), text.end(), is_visible)) return std::nullopt;
   const std::string_view scheme = text.substr(0, text.find(':'));
   if (scheme != "http" && scheme != "https") return std::nullopt;
   text.remove_prefix(scheme.size());

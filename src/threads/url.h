@@ -9,8 +9,9 @@ struct Url {
   std::string_view host;    // with the brackets of an IPv6 address
 };
 
-// The parts of "http[s]://HOST[:PORT][/…]". Nothing if it is anything else, its port is none, a
-// blank is in it, or a user name: that would be a secret in a URL, or a trick.
+// The parts of "http[s]://HOST[:PORT][/…]". Nothing if it is anything else, its port is none,
+// anything but visible ASCII is in it (RFC 3986 §2), or a user name: that would be a secret in a
+// URL, or a trick.
 std::optional<Url> read_url(std::string_view text);
 
 // Whether a URL's host can only be this machine.

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
 import * as canaries from '../lib/canaries.mjs';
 import { Certificates } from '../lib/certificates.mjs';
+import { send } from '../lib/fastcgi.mjs';
 import { Wire } from '../lib/hostile.mjs';
 import { startNginx, startSandbox, writeEnv } from '../lib/servers.mjs';
 import { freePort, Stage } from '../lib/stage.mjs';
@@ -38,6 +39,12 @@ describe('--check --online', () => {
     assert.deepEqual([status, err], [0, '']);
     assert.match(out, good);
     assert.doesNotMatch(out, /THREADS_CLIENT_SECRET belong/);
+  });
+  test('Threads on this machine: nothing to tell of address families', async () => {
+    const { status, out, err } = await check({ THREADS_API_URL: sandbox.replace('127.0.0.1', 'localhost') }, '--online');
+    assert.deepEqual([status, err], [0, '']);
+    assert.match(out, good);
+    assert.doesNotMatch(out, /reached/);
   });
   test('a wrong secret: what Threads says, and where the right one is', async () => {
     const { status, out, err } = await check({ THREADS_APP_SECRET: canaries.clientSecret }, '--online');
@@ -104,6 +111,11 @@ describe('--check --online', () => {
       assert.match(err, new RegExp(`^threads-oauth: ${upstream.url}: Threads.*\\. If that is not Threads' API: look at THREADS_API_URL\\.$`, 'm'));
     });
   }
+  test('the sandbox has nobody to ask: wrong usage', async () => {
+    const it = stage.spawn('sandbox', stage.binary('threads-sandbox.fcgi'), ['--check', '--online', '--env-file', writeEnv(stage, { THREADS_API_URL: sandbox })]);
+    assert.equal((await it.exited).code, 2);
+    assert.match(it.err, /nothing that --online could ask/);
+  });
   test('without --check it is wrong usage', async () => {
     const it = stage.spawn('online', stage.binary('threads-oauth.fcgi'), ['--online']);
     assert.equal((await it.exited).code, 2);
@@ -153,4 +165,42 @@ describe('--check warns', () => {
       assert.equal(/warning: everybody on this machine can read or change the secrets in .*: chmod o= /.test(it.err), warned, mode.toString(8));
     }
   });
+});
+
+describe('a configuration that can be read only once', () => {
+  let envFile;
+  before(() => {
+    envFile = writeEnv(stage, { THREADS_API_URL: sandbox, THREADS_CLIENT_SECRET: undefined });
+  });
+  // As an operator types it; "$0" is the program, "$1" the file.
+  const shell = (line) => stage.spawn('shell', 'bash', ['-c', line, stage.binary('threads-oauth.fcgi'), envFile]);
+
+  for (const [name, line] of [
+    ['--check, from a process substitution', '"$0" --check --env-file <(cat "$1")'],
+    ['--check, from a pipe', 'cat "$1" | "$0" --check --env-file /dev/stdin'],
+    ['--check, by THREADS_ENV_FILE', 'cat "$1" | THREADS_ENV_FILE=/dev/stdin "$0" --check'],
+    ['--check --online', '"$0" --check --online --env-file <(cat "$1")'],
+  ]) {
+    test(name, async () => {
+      const it = shell(line);
+      assert.deepEqual([(await it.exited).code, it.err], [0, '']);
+      assert.match(it.out, new RegExp(`^THREADS_APP_ID=${canaries.appId}$`, 'm'));
+    });
+  }
+  test('serving', async () => {
+    const address = { path: stage.path('once.sock') };
+    const it = shell(`exec "$0" --listen ${address.path} --env-file <(cat "$1")`);
+    await stage.ready(it, address);
+    assert.equal(JSON.parse((await send(address, { path: '/config' })).text).app_id, canaries.appId);
+  });
+});
+
+describe('--check cannot write what it shows', () => {
+  for (const args of ['--check', '--check --online']) {
+    test(args, async () => {
+      const it = stage.spawn('shell', 'sh', ['-c', `"$0" ${args} --env-file "$1" >/dev/full`, stage.binary('threads-oauth.fcgi'), writeEnv(stage, { THREADS_API_URL: sandbox, THREADS_CLIENT_SECRET: undefined })]);
+      assert.equal((await it.exited).code, 1);
+      assert.equal(it.err, 'threads-oauth: standard output cannot be written\n');
+    });
+  }
 });

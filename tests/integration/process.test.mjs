@@ -58,6 +58,12 @@ describe('options', () => {
 describe('wrong configuration: one line that names the variable, exit 78', () => {
   const cases = [
     ['THREADS_APP_ID', { THREADS_APP_ID: undefined }],
+    ['THREADS_APP_ID', { THREADS_APP_ID: 'my-app' }],
+    ['THREADS_APP_ID has U\\+3000 \\(ideographic space\\)', { THREADS_APP_ID: '1122334455667788\u3000' }],
+    ['THREADS_APP_SECRET has U\\+00A0 \\(no-break space\\)', { THREADS_APP_SECRET: `${appSecret}\u00a0` }],
+    ['META_APP_SECRET has U\\+0020 \\(space\\)', { META_APP_SECRET: `${appSecret} ${appSecret}` }],
+    ['THREADS_API_URL has U\\+201C', { THREADS_API_URL: '\u201chttps://graph.threads.net\u201d' }],
+    ['THREADS_SCOPE has U\\+007F \\(delete\\)', { THREADS_SCOPE: 'threads_basic\x7f' }],
     ['THREADS_APP_SECRET', { THREADS_APP_SECRET: '' }],
     ['THREADS_API_URL', { THREADS_API_URL: 'http://graph.threads.net' }],
     ['THREADS_API_URL', { THREADS_API_URL: 'nonsense' }],

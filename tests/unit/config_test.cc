@@ -15,12 +15,19 @@ Config with(const char* name, const std::string& value) {
   return std::get<Config>(read_config(variables));
 }
 
-bool refuses(const char* name, const std::string& value) {
+// The one sentence that refuses the value; empty if the value is accepted.
+std::string refusal(const char* name, const std::string& value) {
   Environment variables = minimal();
   variables[name] = value;
   const auto read = read_config(variables);
   const auto* errors = std::get_if<ConfigErrors>(&read);
-  return errors != nullptr && !errors->empty() && errors->front().starts_with(name);
+  if (errors == nullptr) return {};
+  REQUIRE(errors->size() == 1);
+  return errors->front();
+}
+
+bool refuses(const char* name, const std::string& value) {
+  return refusal(name, value).starts_with(name);
 }
 
 }  // namespace
@@ -111,15 +118,82 @@ TEST_CASE("redirect URIs are a list, blanks around the commas") {
 TEST_CASE("the timeout is in seconds") {
   CHECK(with("THREADS_TIMEOUT", "2").timeout_ms == 2000);
   CHECK(with("THREADS_TIMEOUT", "0.25").timeout_ms == 250);
-  for (const std::string bad : {"0", "-1", "x", "10s", "1e9", "301", "nan", "inf", " 3"}) {
+  CHECK(with("THREADS_TIMEOUT", "0.001").timeout_ms == 1);
+  CHECK(with("THREADS_TIMEOUT", "1.001").timeout_ms == 1001);
+  CHECK(with("THREADS_TIMEOUT", "300").timeout_ms == 300'000);
+  for (const std::string bad : {"0", "-1", "x", "10s", "1e9", "0.0009", "300.001", "301", "nan",
+                                "inf", "-inf", "-1e300", " 3"}) {
     CAPTURE(bad);
     CHECK(refuses("THREADS_TIMEOUT", bad));
   }
 }
 
-TEST_CASE("what is no UTF-8 is refused") {
-  CHECK(refuses("THREADS_SCOPE", "\xE9"));
-  CHECK(refuses("THREADS_APP_ID", "\xFF"));
+TEST_CASE("the app ID is a number") {
+  CHECK(with("THREADS_APP_ID", "1234567890123456").app_id == "1234567890123456");
+  for (const std::string bad : {"my-app", "12a", "-1", "+1", "1.0", "0x10", "1234/", ":1"}) {
+    CAPTURE(bad);
+    CHECK(refusal("THREADS_APP_ID", bad) ==
+          "THREADS_APP_ID must be a number: digits and nothing else.");
+  }
+}
+
+TEST_CASE("a character that does not belong into a value is named, and the value is not shown") {
+  struct Row {
+    std::string character;
+    const char* name;
+  };
+  const Row rows[] = {{" ", "U+0020 (space)"},
+                      {"\t", "U+0009 (tab)"},
+                      {"\n", "U+000A (line feed)"},
+                      {"\x01", "U+0001"},
+                      {"\x7F", "U+007F (delete)"},
+                      {"\u00A0", "U+00A0 (no-break space)"},
+                      {"\u2007", "U+2007 (figure space)"},
+                      {"\u202F", "U+202F (narrow no-break space)"},
+                      {"\u3000", "U+3000 (ideographic space)"},
+                      {"\uFEFF", "U+FEFF (byte order mark)"},
+                      {"\u200B", "U+200B (zero width space)"},
+                      {"\u2018", "U+2018 (left single quotation mark)"},
+                      {"\u2019", "U+2019 (right single quotation mark)"},
+                      {"\u201C", "U+201C (left double quotation mark)"},
+                      {"\u201D", "U+201D (right double quotation mark)"},
+                      {"\u300C", "U+300C (left corner bracket)"},
+                      {"\u300D", "U+300D (right corner bracket)"},
+                      {"\u00AB", "U+00AB (left-pointing angle quotation mark)"},
+                      {"\u00BB", "U+00BB (right-pointing angle quotation mark)"},
+                      {"\u00E9", "U+00E9"},
+                      {"\U0001F511", "U+1F511"},
+                      {"\xE9", "a byte that is not UTF-8"},
+                      {"\xE2\x80", "a byte that is not UTF-8"}};
+  const std::pair<const char*, std::string> values[] = {
+      {"THREADS_APP_ID", "1"},
+      {"THREADS_APP_SECRET", "CANARY"},
+      {"THREADS_CLIENT_SECRET", "CANARY"},
+      {"META_APP_SECRET", "CANARY"},
+      {"THREADS_API_URL", "https://CANARY"},
+      {"THREADS_AUTH_URL", "https://CANARY/oauth/authorize"},
+      {"THREADS_REDIRECT_URIS", "https://CANARY/auth"},
+      {"THREADS_SCOPE", "threads_basic,CANARY"}};
+  for (const auto& [name, value] : values) {
+    CAPTURE(name);
+    CHECK(refusal(name, value).empty());
+    for (const Row& row : rows) {
+      CAPTURE(row.name);
+      // Inside the value: at its ends a list loses its blanks, which is as it should be.
+      const std::string where = name == std::string("THREADS_REDIRECT_URIS") ? ": entry 1" : "";
+      const std::string middle = value.substr(0, value.size() - 1) + row.character + value.back();
+      const bool is_allowed = name == std::string("THREADS_SCOPE") && row.character == " ";
+      CHECK(refusal(name, middle) ==
+            (is_allowed ? ""
+                        : name + where + " has " + row.name +
+                              " in it: only ASCII letters, digits and punctuation may be there."));
+    }
+  }
+}
+
+TEST_CASE("what is shown is UTF-8") {
+  CHECK(with("THREADS_CA_FILE", "/etc/\u00E9.pem").ca_file == "/etc/\u00E9.pem");
+  CHECK(refusal("THREADS_CA_FILE", "/etc/\xE9.pem") == "THREADS_CA_FILE is not UTF-8.");
   // Nobody's variable: an error could not show its name.
   Environment variables = minimal();
   variables["THREADS_\xFF"] = "\xFF";

@@ -167,10 +167,45 @@ TEST_CASE(
   request.path = "/data-deletion";
   request.content_type = "application/x-www-form-urlencoded";
   request.body = signed_form(kText);
-  for (const std::string host : {"", "evil.example/x", "a b", "x@y", "a\r\nb"}) {
+  for (const std::string& host :
+       {std::string(), std::string("evil.example/x"), std::string("a b"), std::string("x@y"),
+        std::string("a\r\nb"), std::string(256, 'a')}) {
     CAPTURE(host);
     request.host = host;
     CHECK(
         std::get<Reply>(route(request, config())).body.starts_with("{\"url\":\"http://localhost/"));
+  }
+}
+
+TEST_CASE("the status page is at http:// only where the host is this machine and came by http") {
+  struct Row {
+    std::string host;
+    bool https;
+    std::string origin;
+  };
+  const std::string longest(255, 'a');
+  for (const Row& row : {Row{"localhost", false, "http://localhost"},
+                         Row{"localhost:8080", false, "http://localhost:8080"},
+                         Row{"127.0.0.1:8080", false, "http://127.0.0.1:8080"},
+                         Row{"[::1]:8080", false, "http://[::1]:8080"},
+                         Row{"localhost:8443", true, "https://localhost:8443"},
+                         Row{"127.0.0.1", true, "https://127.0.0.1"},
+                         Row{"login.example.com", false, "https://login.example.com"},
+                         Row{"login.example.com", true, "https://login.example.com"},
+                         Row{"localhosting.example", false, "https://localhosting.example"},
+                         Row{"localhost.example", false, "https://localhost.example"},
+                         Row{"127.0.0.1.nip.io", false, "https://127.0.0.1.nip.io"},
+                         Row{longest, false, "https://" + longest}}) {
+    CAPTURE(row.host);
+    CAPTURE(row.https);
+    Request request;
+    request.method = "POST";
+    request.path = "/data-deletion";
+    request.content_type = "application/x-www-form-urlencoded";
+    request.body = signed_form(kText);
+    request.host = row.host;
+    request.https = row.https;
+    CHECK(std::get<Reply>(route(request, config()))
+              .body.starts_with("{\"url\":\"" + row.origin + "/data-deletion?code="));
   }
 }

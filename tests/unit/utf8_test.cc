@@ -33,3 +33,14 @@ TEST_CASE("is_utf8 follows RFC 3629") {
     for (const std::string& text : in_every_place(bad)) CHECK_FALSE(is_utf8(text));
   }
 }
+
+TEST_CASE("the first character") {
+  CHECK(first_character("z\u00e9") == U'z');
+  CHECK(first_character("\u00e9z") == U'\u00e9');
+  CHECK(first_character("\u20acz") == U'\u20ac');
+  CHECK(first_character("\U0001F600") == U'\U0001F600');
+  for (const std::string bad : {"", "\x80z", "\xC3z", "\xE2\x82", "\xED\xA0\x80"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(first_character(bad));
+  }
+}
