@@ -10,8 +10,9 @@
 #include <cstdlib>
 
 #include "shell/fastcgi.h"
-#include "shell/guarded.h"
 #include "shell/log.h"
+#include "shell/log_writer.h"
+#include "shell/reply_or_500.h"
 #include "shell/request_id.h"
 #include "shell/transfer.h"
 
@@ -59,7 +60,8 @@ void serve_cgi(const ServicePtr& service) {
   request.body = read_body(promised);
 
   int upstream_status = 0;
-  const Reply reply = guarded([&]() -> Reply {
+  Log log(write_log_at_once);
+  const Reply reply = reply_or_500(log, [&]() -> Reply {
     Outcome outcome = service->route(request);
     if (auto* decided = std::get_if<Reply>(&outcome)) return std::move(*decided);
     const auto& exchange = std::get<Exchange>(outcome);
@@ -70,7 +72,6 @@ void serve_cgi(const ServicePtr& service) {
   });
   const std::string id = RequestIds().next();
   write_reply(reply, id, request.method == "HEAD");
-  Log log;
   log.request({id, request.method, service->loggable_path(request.path), reply.status,
                upstream_status,
                std::chrono::duration_cast<std::chrono::microseconds>(

@@ -71,11 +71,7 @@ void Log::event(Level level, std::string_view message) {
 }
 
 void Log::flush() {
-  std::string_view rest = lines_;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
-    if (written <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (lines_.empty()) return;
+  sink_(lines_);
   lines_.clear();
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // Syslog's numbers (RFC 5424 §6.2.1).
 enum class Level : char { kError = '3', kWarning = '4', kInfo = '6' };
@@ -21,20 +23,27 @@ struct RequestLine {
   std::chrono::microseconds duration{};
 };
 
-// Collects lines and writes them together. Each worker has its own.
+// Collects lines and hands them on together. Each thread has its own.
 class Log {
  public:
+  using Sink = std::function<void(std::string_view lines)>;
+
+  explicit Log(Sink sink) : sink_(std::move(sink)) {}
   ~Log() { flush(); }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
   // A request that took a second or more is marked slow=yes.
   void request(const RequestLine& line);
   // One line about the program itself.
   void event(Level level, std::string_view message);
-  // Writes what was collected in one call; what stderr does not take is lost.
+  // Hands on what was collected.
   void flush();
 
  private:
   void begin_line(Level level);
 
+  Sink sink_;
   std::string lines_;
   std::string stamp_;  // of stamp_second_
   long stamp_second_ = -1;

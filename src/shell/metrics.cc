@@ -166,6 +166,9 @@ std::string Metrics::text() const {
   out.value("", label("result", "success"), std::to_string(reloads_));
   out.value("", label("result", "failure"), std::to_string(failed_reloads_));
 
+  out.single("threads_oauth_log_lines_dropped_total", "counter",
+             "Log lines that stderr did not take.", std::to_string(log_lines_dropped_));
+
   out.begin("threads_oauth_build_info", "gauge", "Always 1; what is running is in the labels.");
   out.value("",
             label("version", VERSION) + "," +

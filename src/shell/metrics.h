@@ -63,6 +63,8 @@ class Metrics {
   Counts& new_counts();
   // SIGHUP: the configuration was read again, or the old one stays.
   void reload(bool success);
+  // Any thread may call this.
+  void log_lines_dropped(std::uint64_t lines) { log_lines_dropped_ += lines; }
   // What /metrics answers.
   [[nodiscard]] std::string text() const;
 
@@ -70,5 +72,6 @@ class Metrics {
   std::deque<Counts> counts_;  // grows without moving
   std::atomic<std::uint64_t> reloads_ = 0;
   std::atomic<std::uint64_t> failed_reloads_ = 0;
+  std::atomic<std::uint64_t> log_lines_dropped_ = 0;
   double started_;  // seconds since 1970
 };

@@ -5,29 +5,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <memory>
 #include <optional>
-#include <stdexcept>
 #include <system_error>
-#include <thread>
 
 #include "shell/cgi.h"
 #include "shell/families.h"
-#include "shell/fastcgi.h"
 #include "shell/listen.h"
 #include "shell/log.h"
-#include "shell/metrics.h"
 #include "shell/options.h"
+#include "shell/server.h"
 #include "shell/transfer.h"
-#include "shell/worker.h"
 
 namespace {
 
@@ -36,8 +29,6 @@ constexpr int kUsage = 2;
 constexpr int kConfig = 78;  // EX_CONFIG
 
 constexpr auto kEnvFile = ".env";
-constexpr std::size_t kSpareDescriptors = 32;
-constexpr std::size_t kFewExchanges = 400;  // the usual soft limit of 1024 allows as many
 
 using Configuration = std::variant<Configured, std::vector<std::string>>;
 
@@ -46,15 +37,6 @@ void forbid_core_files() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
-}
-
-std::size_t raise_descriptor_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
 }
 
 Environment process_environment() {
@@ -117,14 +99,15 @@ int complain_all(const Program& program, const std::vector<std::string>& mistake
 }
 
 // Secrets are for the program's own user, and for a group at most.
-void warn_of_open_file(const Program& program, const Options& options) {
+std::optional<std::string> open_file_warning(const Options& options) {
   const std::string named = named_env_file(options);
   const std::string path = named.empty() ? kEnvFile : named;
   struct stat file {};
-  if (stat(path.c_str(), &file) == 0 && (file.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-    complain(program, "warning: everybody on this machine can read or change the secrets in " +
-                          path + ": chmod o= " + path);
+  if (stat(path.c_str(), &file) != 0 || (file.st_mode & (S_IROTH | S_IWOTH)) == 0) {
+    return std::nullopt;
   }
+  return "everybody on this machine can read or change the secrets in " + path +
+         ": chmod o= " + path;
 }
 
 // Tells how Threads is reached, then asks each question in turn, until there is no way to Threads.
@@ -162,7 +145,7 @@ int check(const Program& program, const Options& options) {
     return kUsage;
   }
   std::cout << configured.description << std::flush;
-  warn_of_open_file(program, options);
+  if (const auto warning = open_file_warning(options)) complain(program, "warning: " + *warning);
   for (const auto& sentence : configured.warnings) complain(program, "warning: " + sentence);
   const int status = options.online ? ask(program, configured) : 0;
   if (!std::cout.flush()) {
@@ -184,116 +167,32 @@ int run_cgi(const Program& program) {
   return 0;
 }
 
-// The workers' threads, from start to join.
-class Crew {
- public:
-  explicit Crew(std::vector<std::unique_ptr<Worker>> workers) : workers_(std::move(workers)) {
-    for (const auto& worker : workers_) {
-      threads_.emplace_back([this, &worker] {
-        try {
-          worker->run();
-        } catch (const std::exception& error) {
-          Log().event(Level::kError, std::string("a worker failed: ") + error.what());
-          failed_ = true;
-          kill(getpid(), SIGTERM);
-        }
-      });
-    }
-  }
-  ~Crew() {
-    for (const auto& worker : workers_) worker->stop();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
-
-  void use(const ServicePtr& service) {
-    for (const auto& worker : workers_) worker->use(service);
-  }
-  [[nodiscard]] bool failed() const { return failed_; }
-
- private:
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::thread> threads_;
-  std::atomic<bool> failed_ = false;
-};
-
-void reload(const Program& program, const Options& options, Crew& crew, Metrics& metrics) {
-  Log log;
-  const auto configuration = configure(program, options);
-  const auto* const configured = std::get_if<Configured>(&configuration);
-  metrics.reload(configured != nullptr);
-  if (configured != nullptr) {
-    crew.use(configured->service);
-    log.event(Level::kInfo, "configuration read again");
-    return;
-  }
-  for (const auto& mistake : std::get<std::vector<std::string>>(configuration)) {
-    log.event(Level::kError, "the old configuration stays: " + mistake);
-  }
-}
-
-// Serves until a signal says to end. Every thread leaves the signals to this one. Our own socket is
-// shut then; one that was handed over stays open for whoever comes next.
-int serve(const Program& program, const Options& options, const std::vector<int>& listeners,
-          ListeningSocket* own, const ServicePtr& service, const sigset_t& signals) {
-  // An exchange takes two: the web server's connection and the one to Threads.
-  const std::size_t descriptors = raise_descriptor_limit();
-  const std::size_t possible =
-      (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
-  const std::size_t most_in_flight = options.max_in_flight != 0 ? options.max_in_flight : possible;
-  Log log;
-  log.event(Level::kInfo, "serving: workers " + std::to_string(options.workers) +
-                              ", exchanges in flight at most " + std::to_string(most_in_flight) +
-                              ", descriptors " + std::to_string(descriptors));
-  if (most_in_flight > possible || possible < kFewExchanges) {
-    log.event(Level::kWarning, "the descriptor limit is low: it allows " +
-                                   std::to_string(possible) +
-                                   " exchanges in flight; raise it (ulimit -n, LimitNOFILE=)");
-  }
-  log.flush();
-  start_fastcgi();
-  const CurlLibrary curl;
-  // After libfcgi, which sets handlers of its own.
-  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw std::runtime_error("signal failed");
-
-  Metrics metrics;
-  std::vector<std::unique_ptr<Worker>> workers;
-  for (unsigned i = 0; i < options.workers; ++i) {
-    workers.push_back(std::make_unique<Worker>(
-        listeners, own != nullptr, service,
-        std::max<std::size_t>(most_in_flight / options.workers, 1), metrics));
-  }
-  Crew crew(std::move(workers));
-  for (;;) {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    if (signal == SIGHUP) {
-      reload(program, options, crew, metrics);
-      continue;
-    }
-    if (own != nullptr) own->shut();
-    return crew.failed() ? kCannotStart : 0;
-  }
-}
-
 int serve_fastcgi(const Program& program, const Options& options) {
   // Blocked from here on: libfcgi does not read on after an interrupted call.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  const sigset_t signals = server_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const auto configuration = configure(program, options);
-  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configuration)) {
+  const auto service = [&]() -> std::variant<ServicePtr, std::vector<std::string>> {
+    auto configuration = configure(program, options);
+    if (auto* configured = std::get_if<Configured>(&configuration)) return configured->service;
+    return std::get<std::vector<std::string>>(std::move(configuration));
+  };
+  const auto first = service();
+  if (const auto* mistakes = std::get_if<std::vector<std::string>>(&first)) {
     return complain_all(program, *mistakes);
   }
-  const auto& service = std::get<Configured>(configuration).service;
-  if (options.listen.empty()) {
-    return serve(program, options, inherited_sockets(), nullptr, service, signals);
-  }
-  ListeningSocket socket(options.listen, options.socket_mode);
-  return serve(program, options, {socket.get()}, &socket, service, signals);
+  std::optional<ListeningSocket> own;
+  if (!options.listen.empty()) own.emplace(options.listen, options.socket_mode);
+  ServerPlan plan;
+  plan.name = program.name;
+  plan.listeners = own ? std::vector{own->get()} : inherited_sockets();
+  plan.own = own ? &*own : nullptr;
+  plan.workers = options.workers;
+  plan.max_in_flight = options.max_in_flight;
+  plan.service = std::get<ServicePtr>(first);
+  if (const auto warning = open_file_warning(options)) plan.warnings.push_back(*warning);
+  plan.configure = service;
+  return serve(plan);
 }
 
 }  // namespace

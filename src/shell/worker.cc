@@ -14,8 +14,8 @@
 #include <stdexcept>
 
 #include "shell/fastcgi.h"
-#include "shell/guarded.h"
 #include "shell/record_gate.h"
+#include "shell/reply_or_500.h"
 
 namespace {
 
@@ -51,7 +51,7 @@ std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
 }  // namespace
 
 Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
-               std::size_t max_in_flight, Metrics& metrics)
+               std::size_t max_in_flight, Metrics& metrics, Log::Sink log)
     : listeners_(std::move(listeners)),
       last_listener_(last_listener),
       service_(std::move(service)),
@@ -59,6 +59,7 @@ Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr servic
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       upstream_(epoll_.get(), upstream_tag),
+      log_(std::move(log)),
       metrics_(metrics),
       counts_(metrics.new_counts()),
       peeked_(kMaxRequest) {
@@ -82,19 +83,22 @@ void Worker::run() {
     if (!listening_ && !stopping_ && now_ >= listen_again_) watch_listeners(true);
     counts_.now(open_, upstream_.in_flight());
     log_.flush();
+    turned_ = true;
   }
 }
+
+void Worker::wake() { eventfd_write(wake_.get(), 1); }
 
 void Worker::stop() {
   const std::lock_guard lock(orders_);
   ordered_stop_ = true;
-  eventfd_write(wake_.get(), 1);
+  wake();
 }
 
 void Worker::use(ServicePtr service) {
   const std::lock_guard lock(orders_);
   ordered_service_ = std::move(service);
-  eventfd_write(wake_.get(), 1);
+  wake();
 }
 
 void Worker::on_events() {
@@ -286,7 +290,7 @@ void Worker::serve(Connection& connection, const Request& request) {
   connection.method = request.method;
   connection.path = service_->loggable_path(request.path);
   connection.began = now_;
-  const Reply at_once = guarded([&]() -> Reply {
+  const Reply at_once = reply_or_500(log_, [&]() -> Reply {
     Outcome outcome = service_->route(request);
     if (auto* decided = std::get_if<Reply>(&outcome)) return std::move(*decided);
     if (upstream_.in_flight() >= max_in_flight_) {
@@ -379,8 +383,8 @@ void Worker::finish_exchanges() {
     const Transfer& transfer = *finished->transfer;
     Connection& connection = *connections_[static_cast<std::size_t>(transfer.client_fd)];
     const int fd = transfer.client_fd;
-    const Reply concluded = guarded(
-        [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
+    const Reply concluded = reply_or_500(
+        log_, [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
     counts_.exchange(since(connection.began), finished->answer, concluded.status);
     upstream_.recycle(std::move(finished->transfer));
     reply(connection, concluded, finished->answer.status);

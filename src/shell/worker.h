@@ -2,6 +2,7 @@
 // connections and libcurl's sockets. Workers share nothing but the listening sockets.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -20,17 +21,22 @@
 
 class Worker {
  public:
-  // The listening sockets are non-blocking and outlive the worker, and so do the metrics.
+  // The listening sockets are non-blocking and outlive the worker, and so do the metrics and what
+  // the log's sink needs.
   // `last_listener`: nobody listens there after us. Throws std::runtime_error.
   Worker(std::vector<int> listeners, bool last_listener, ServicePtr service,
-         std::size_t max_in_flight, Metrics& metrics);
+         std::size_t max_in_flight, Metrics& metrics, Log::Sink log);
 
   // Serves until stop() and until what was in flight then is finished.
   void run();
 
-  // These two may be called from another thread.
+  // These may be called from another thread.
   void stop();
   void use(ServicePtr service);
+  // Lets the loop turn once more, if it sleeps.
+  void wake();
+  // Whether the loop has turned since this was asked last.
+  bool take_turned() { return turned_.exchange(false); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -105,6 +111,7 @@ class Worker {
   std::deque<Deadline> deadlines_;  // in the order of their times
   std::uint64_t last_deadline_ = 0;
 
+  std::atomic<bool> turned_ = false;
   bool listening_ = false;
   bool stopping_ = false;
   Clock::time_point listen_again_;  // after descriptors ran out
