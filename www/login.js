@@ -121,25 +121,42 @@ export function pictureOf(address, origin) {
   }
 }
 
+/**
+ * Lines for a shell, dash included, that ask for a secret and make a request of it. The secret is not echoed, and is
+ * part of no command line. In parentheses, so that all lines are read before the first one runs; the traps turn the
+ * terminal's echo on again. `edit` is what sed makes of the secret for curl's standard input.
+ */
+const pasted = (what, edit, request) => `(
+  trap 'stty echo' EXIT
+  trap 'exit 130' INT
+  stty -echo
+  echo 'Paste the ${what}, then press Enter.' >&2
+  sed '${edit};q' |
+    curl -sS --fail-with-body -w '\\n' ${request}
+)`;
+
 /** The lines a person can paste into a shell instead of pressing the button. */
 export const curl = {
-  code: (origin) => `curl -sS '${origin}/access-token' \\
-  -H 'Content-Type: application/json' \\
-  -d '{"code":"AUTHORIZATION_CODE","redirect_uri":"${origin}/auth/callback"}'`,
-  // A trailing && lets all lines be pasted at once: read waits for the person, not for line two.
-  token: (origin, path) => `read -rs TOKEN &&
-curl -sS '${origin}${path}' \\
-  -H "Authorization: Bearer $TOKEN"`,
+  code: (origin) => pasted('code', `s|.*|{"code":"&","redirect_uri":"${origin}/auth/callback"}|`,
+    `-H 'Content-Type: application/json' -d @- '${origin}/access-token'`),
+  token: (origin, path) => pasted('token', 's/^/Authorization: Bearer /', `-H @- '${origin}${path}'`),
 };
 
-/** What keeps a token alive without a person, by the names of their texts. */
+/**
+ * What keeps a token alive without a person, by the names of their texts. Each line runs only if the one before it
+ * succeeded. cron does not look into /usr/local/bin by itself, where `make install` puts threads-token. By curl and jq
+ * alone the answer is read whole and judged before it replaces anything; with -s jq 1.6 too fails when there is none.
+ */
 export const keep = (origin) => ({
-  keepTool: `threads-token login --server '${origin}'\nthreads-token show`,
-  keepTimer: 'systemctl --user enable --now threads-token.timer\nsudo loginctl enable-linger "$USER"',
-  keepCron: '30 4 * * *  /usr/local/bin/threads-token refresh --if-older-than 30',
-  keepCurl: `umask 077
-sed 's/^/Authorization: Bearer /' threads.token |
-  curl -fsS -H @- '${origin}/refresh-access-token' |
-  jq -er .access_token >threads.token.new &&
-  mv threads.token.new threads.token`,
+  keepTool: `threads-token login --server '${origin}' &&\nthreads-token show`,
+  keepTimer: `systemctl --user daemon-reload &&
+systemctl --user enable --now threads-token.timer &&
+sudo loginctl enable-linger "$USER"`,
+  keepCron: '30 4 * * * PATH=/usr/local/bin:$PATH threads-token refresh --if-older-than 30 >/dev/null',
+  keepCurl: `cp -p threads.token threads.token.new &&
+answer=$(sed 's/^/Authorization: Bearer /' threads.token |
+  curl -fsS -m 60 -H @- '${origin}/refresh-access-token') &&
+printf '%s' "$answer" |
+  jq -ers '.[0].access_token | select(test("^[!-~]+$"))' >threads.token.new &&
+mv threads.token.new threads.token`,
 });

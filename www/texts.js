@@ -107,8 +107,8 @@ const en = {
   userId: 'User id',
   curl: 'The same with curl',
   curlCode: 'Your authorization code is used up: a code works once. '
-    + 'Put a new one in the place of AUTHORIZATION_CODE.',
-  curlToken: 'The line waits until you paste the token and press Enter. '
+    + 'These lines wait until you paste a new one and press Enter; it is not shown.',
+  curlToken: 'These lines wait until you paste the token and press Enter. '
     + 'It is not shown and stays out of the shell’s history.',
   toCalendar: 'Add to calendar',
   calendarDone: 'threads-token.ics was downloaded.',
@@ -297,8 +297,8 @@ const zhTW = {
   tokenType: '權杖類型',
   userId: '使用者編號',
   curl: '用 curl 做同樣的事',
-  curlCode: '你的授權碼已經用掉了：每個授權碼只能用一次。請把 AUTHORIZATION_CODE 換成新的授權碼。',
-  curlToken: '這行指令會等你貼上權杖並按 Enter。權杖不會顯示，也不會留在 shell 的歷史紀錄裡。',
+  curlCode: '你的授權碼已經用掉了：每個授權碼只能用一次。這段指令會等你貼上新的授權碼並按 Enter；授權碼不會顯示。',
+  curlToken: '這段指令會等你貼上權杖並按 Enter。權杖不會顯示，也不會留在 shell 的歷史紀錄裡。',
   toCalendar: '加入行事曆',
   calendarDone: '已下載 threads-token.ics。',
   reminderTitle: (whose) => `延長 ${whose}Threads 權杖的效期`,

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { day, inspected, rig, together, userId } from '../lib/browser.mjs';
 import { otherToken, token } from '../lib/canaries.mjs';
+import { load } from '../page/load.mjs';
+
+const { curl } = await load('login.js');
 
 const now = () => Math.floor(Date.now() / 1000);
 const clipboard = { permissions: ['clipboard-read', 'clipboard-write'] };
@@ -172,7 +175,9 @@ describe('against a scripted Threads', () => {
     await card.getByText('The same with curl').click();
     await visit.button('Copy: Long-lived token, curl').click();
     await visit.page.locator('#long .curl .copy.done').waitFor();
-    assert.equal(await copied(visit), `read -rs TOKEN &&\ncurl -sS '${visit.site}/long-lived-access-token' \\\n  -H "Authorization: Bearer $TOKEN"`);
+    const lines = await copied(visit);
+    assert.equal(lines, curl.token(visit.site, '/long-lived-access-token'));
+    assert.ok(!lines.includes(otherToken));
   });
 
   test('a token that has run out while the page was open says so', async (visit) => {

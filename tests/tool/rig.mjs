@@ -2,6 +2,7 @@
 // as a person or a timer would, and the browser that a login needs, played.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before } from 'node:test';
 import { send } from '../lib/http.mjs';
@@ -10,6 +11,9 @@ import { freePort, root, Stage } from '../lib/stage.mjs';
 
 export const day = 86_400;
 export const start = 1_800_000_000;  // the tool's clock at the beginning of a test
+
+// The bytes of an HTTP answer; `length` is what it says of its body's length.
+export const answer = (status, body, length = body.length) => `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;
 
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
 
@@ -36,7 +40,36 @@ class Rig {
     this.server = nginx.url;
     this.port = nginx.port;
     this.tool = stage.copy(path.join(root, 'deploy/threads-token'), 'bin/threads-token');
-    this.nowhere = `http://127.0.0.1:${await freePort()}`;
+    this.nowhere = 'http://127.0.0.1:1';  // no other test can be given this port
+  }
+
+  // A server that hands each request to the test and holds its answer until the test gives one: `next()` resolves to
+  // {method, path, headers, body, answer(bytes)}, and `count` is how many requests came.
+  async holding() {
+    const held = [];
+    const waiting = [];
+    const it = { count: 0, next: () => (held.length ? Promise.resolve(held.shift()) : new Promise((resolve) => { waiting.push(resolve); })) };
+    const server = http.createServer(async (request) => {
+      const { method, url, headers, socket } = request;
+      it.count += 1;
+      const parts = await request.toArray();
+      const handed = { method, path: url, headers, body: Buffer.concat(parts).toString(), answer: (bytes) => socket.end(bytes) };
+      if (waiting.length) waiting.shift()(handed);
+      else held.push(handed);
+    });
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    this.stage.closers.push(() => { server.close(); server.closeAllConnections(); });
+    it.url = `http://127.0.0.1:${server.address().port}`;
+    return it;
+  }
+
+  // A server that answers every request with these bytes, or what the function makes of it, and hangs up; resolves to
+  // its address.
+  async scripted(bytes) {
+    const { url, next } = await this.holding();
+    const serve = (request) => { request.answer(typeof bytes === 'function' ? bytes(request) : bytes); next().then(serve); };
+    next().then(serve);
+    return url;
   }
 
   // A folder of its own for a token, with a blank in its name.
@@ -45,11 +78,12 @@ class Rig {
     return this.stage.folder(`bot ${this.#folders}`);
   }
 
-  // Starts the tool. Its standard input is open unless `input` is all of it.
-  spawn(args, { env = {}, shell = ['/bin/sh'], input } = {}) {
+  // Starts the tool. Its standard input is open unless `input` is all of it; `account` is who runs it: {uid, gid}.
+  spawn(args, { env = {}, shell = ['/bin/sh'], input, account = {} } = {}) {
     const [command, ...before_] = shell;
     const run = this.stage.spawn('threads-token', command, [...before_, this.tool, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...account,
       env: { HOME: this.stage.path('home'), LANG: 'en_US.UTF-8', THREADS_TOKEN_NOW: String(this.now), THREADS_TOKEN_SERVER: this.server, ...env },
     });
     run.child.stdin.on('error', () => {});  // it need not read what it does not want

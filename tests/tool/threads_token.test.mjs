@@ -8,23 +8,11 @@ import { describe, test } from 'node:test';
 import { assertNothingLeaked } from '../lib/canaries.mjs';
 import { send } from '../lib/http.mjs';
 import { root } from '../lib/stage.mjs';
-import { day, rig } from './rig.mjs';
+import { answer, day, rig } from './rig.mjs';
 
 const it = rig();
 const stamp = (seconds) => new Date(seconds * 1000).toISOString().replace('.000', '');
 const read = (name) => fs.readFileSync(path.join(root, name), 'utf8');
-
-// A server that answers every request with these bytes and hangs up; resolves to its address.
-async function scripted(bytes) {
-  const server = net.createServer((socket) => {
-    socket.on('error', () => {});
-    socket.once('data', () => socket.end(bytes));
-  });
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  it.stage.closers.push(() => server.close());
-  return `http://127.0.0.1:${server.address().port}`;
-}
-const answer = (status, body, length = body.length) => `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;
 
 describe('usage and settings', () => {
   test('--help and --version', async () => {
@@ -198,7 +186,7 @@ describe('login', () => {
   test('the server is down, or another one', async () => {
     const file = await it.loggedIn();
     await it.fails(file, 75, () => it.run(['login', '--file', file, '--server', it.nowhere]));
-    const other = await scripted(answer(200, '{"hello":"world"}'));
+    const other = await it.scripted(answer(200, '{"hello":"world"}'));
     await it.fails(file, 6, () => it.run(['login', '--file', file, '--server', other]));
   });
 
@@ -340,7 +328,7 @@ describe('refresh', () => {
   ]) {
     test(`the stored token stays after ${name}`, async () => {
       const file = old.file ??= await it.loggedIn();
-      const server = await scripted(bytes);
+      const server = await it.scripted(bytes);
       const env = { THREADS_TOKEN_NOW: String(it.stored(file).issued + day) };
       await it.fails(file, status, () => it.run(['refresh', '--file', file, '--server', server], { env }));
     });
@@ -402,7 +390,7 @@ describe('whatever it does', () => {
   test('no code and no token is part of a command line, or of what a command finds in its environment', async () => {
     const bin = it.folder();
     const log = path.join(bin, 'log');
-    for (const name of ['curl', 'jq', 'awk', 'sed', 'tr', 'mv', 'mktemp', 'sync', 'dirname', 'date', 'od', 'rm', 'mkdir']) {
+    for (const name of ['curl', 'jq', 'awk', 'sed', 'tr', 'mv', 'mktemp', 'sync', 'dirname', 'date', 'od', 'rm', 'mkdir', 'cat', 'stat', 'chown', 'chmod', 'flock']) {
       const real = execFileSync('which', [name]).toString().trim();
       it.stage.write(path.join(path.relative(it.stage.dir, bin), name), `#!/bin/sh\n{ printf '%s ' "$0" "$@"; env; } >>'${log}'\nexec ${real} "$@"\n`, 0o755);
     }
