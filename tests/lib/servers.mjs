@@ -102,7 +102,7 @@ ${sandboxSocket ? 'include sandbox.conf;' : ''}
 }
 
 // Apache with one of the three ways of deploy/apache.conf.example: 'proxy', 'fcgid' or 'cgi'. `edits`: what an operator
-// changes, `more`: the modules that he enables for it.
+// changes; `more`: the modules that the changes need.
 export async function startApache(stage, way, { socket, envFile, edits = [], more = [] }) {
   count += 1;
   const name = `apache-${way}-${count}`;
