@@ -53,11 +53,13 @@ all: ## build both programs into build/
 	@deploy/need build
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
 
+# make passes SIGTERM on to its child and waits for it, so that must be deploy/run itself and no shell that would die of
+# the signal. Should make be killed without a chance to do so, the kernel sends the SIGTERM.
 run: ## build, start everything and print the address to open (PORT=8080)
 	@deploy/need build run
 	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs)
 	$(reader_if_possible)
-	@PORT=$(PORT) BUILD=$(BUILD) deploy/run
+	@PORT=$(PORT) BUILD=$(BUILD) exec setpriv --pdeathsig TERM deploy/run
 
 docs: ## fetch what /docs shows the API's description with (by npm)
 	@deploy/need docs

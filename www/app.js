@@ -375,11 +375,16 @@ document.addEventListener('visibilitychange', tick);
 
 // ---- the start
 
-if (arrival.kind === 'denied') state.login.problem = { text: 'denied', said: arrival.text };
+if (arrival.kind === 'denied') {
+  // An address that may be anybody's puts no words of its own onto the page.
+  state.login.problem = arrival.text === null
+    ? { text: 'denied', hintText: 'deniedUnchecked' }
+    : { text: 'denied', said: arrival.text };
+}
 if (arrival.kind === 'refused') state.login.problem = { text: arrival.why, hintText: `${arrival.why}Hint` };
 draw();
 if (state.login.problem) $('login-problem').focus();
-if (arrival.kind === 'denied' && !/denied/i.test(arrival.text)) {
+if (arrival.kind === 'denied' && arrival.text && !/denied/i.test(arrival.text)) {
   causeOf('findCause', { step: 'window', message: arrival.text }).then((cause) => {
     if (cause) Object.assign(state.login.problem, { cause, detail: arrival.text });
     draw();

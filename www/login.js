@@ -31,26 +31,31 @@ export const readScopes = (text) => (text ?? '').split(/[\s,]+/).filter(Boolean)
 
 /**
  * What the address says: {kind: 'start' | 'denied' | 'refused' | 'code' | 'tool', …}. `takeState` gives the
- * stored state and forgets it; it is called only when the address is an answer from Threads.
+ * stored state and forgets it; it is called only when the address is an answer to a login of this page. The `text`
+ * of a denial is Threads' own message, or null where the address may be anybody's.
  */
 export function readCallback(address, takeState) {
   const query = new URL(address).searchParams;
   // Threads appends "#_"; where somebody has escaped it, it became part of the value.
   const codes = query.getAll('code').map((code) => code.replace(/#_$/, ''));
   const states = query.getAll('state').map((state) => state.replace(/#_$/, ''));
-  if (query.has('error')) {
-    takeState();
+  const denied = query.has('error');
+  if (!denied && !codes.some(Boolean)) return { kind: 'start' };
+  if (states.some((state) => state.startsWith('threads-token-'))) {
+    return denied ? { kind: 'denied', text: null } : { kind: 'tool', address };
+  }
+  const expected = takeState();
+  const stateless = !states.some(Boolean);
+  if (stateless && !denied) return { kind: 'refused', why: 'stateMissing' };
+  if (!expected) return { kind: 'refused', why: 'stateUnknown' };
+  // Whether Threads sends the state along with a denial is not documented.
+  if (stateless) return { kind: 'denied', text: null };
+  if (states.length > 1 || states[0] !== expected) return { kind: 'refused', why: 'stateWrong' };
+  if (denied) {
     const text = query.get('error_description') || query.get('error_reason') || query.get('error');
     return { kind: 'denied', text: text.slice(0, 300) };
   }
-  if (!codes.some(Boolean)) return { kind: 'start' };
-  if (states.some((state) => state.startsWith('threads-token-'))) return { kind: 'tool', address };
-  const expected = takeState();
-  if (!states.some(Boolean)) return { kind: 'refused', why: 'stateMissing' };
-  if (!expected) return { kind: 'refused', why: 'stateUnknown' };
-  if (states.length > 1 || codes.length > 1 || states[0] !== expected) {
-    return { kind: 'refused', why: 'stateWrong' };
-  }
+  if (codes.length > 1) return { kind: 'refused', why: 'stateWrong' };
   return { kind: 'code', code: codes[0] };
 }
 

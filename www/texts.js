@@ -163,6 +163,7 @@ const en = {
   asking: 'Asking whose account it is…',
 
   denied: 'You were not logged in.',
+  deniedUnchecked: 'Threads reports that the login was denied.',
   deniedBy: (said) => `Threads says: ${said}`,
   serverSays: (said) => said,
   stateMissing: 'This login could not be checked, so nothing was sent.',
@@ -352,6 +353,7 @@ const zhTW = {
   asking: '正在查詢這是誰的帳號…',
 
   denied: '你沒有登入。',
+  deniedUnchecked: 'Threads 回報這次登入遭到拒絕。',
   deniedBy: (said) => `Threads 的訊息：${said}`,
   serverSays: (said) => `伺服器的訊息：${said}`,
   stateMissing: '無法確認這次登入，因此沒有送出任何資料。',

@@ -215,8 +215,15 @@ describe('against a scripted Threads', () => {
     assert.deepEqual(visit.upstream.requests, [], 'nothing was sent');
   });
 
-  test('a callback with an error that is no denial is explained', async (visit) => {
-    await visit.open('/auth/callback?error=server_error&error_description=The+user+has+not+accepted+the+invite+to+test+the+app');
+  test('a callback with an error that is no denial is explained', { answers: {
+    '/oauth/authorize': ({ query }) => {
+      const asked = new URLSearchParams(query);
+      const answer = new URLSearchParams({
+        error: 'server_error', error_description: 'The user has not accepted the invite to test the app', state: asked.get('state') });
+      return { status: 302, headers: { Location: `${asked.get('redirect_uri')}?${answer}` } };
+    },
+  } }, async (visit) => {
+    await visit.startLogin();
     await visit.sees('This account was invited as a tester and has not accepted yet.');
     assert.equal(visit.page.url(), `${visit.site}/auth/callback`);
   });

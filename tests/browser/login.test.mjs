@@ -98,14 +98,59 @@ describe('the login', together, () => {
     await visit.picture('denial');
   });
 
+  // The callback of a denial in the tab whose login is under way. `state` makes the state of the address from the login's.
+  const denied = async (visit, description, state) => {
+    await visit.startLogin();
+    await visit.button('Allow').waitFor();
+    const query = new URLSearchParams({ error: 'access_denied', error_description: description });
+    const its = state(new URL(visit.page.url()).searchParams.get('state'));
+    if (its !== null) query.set('state', its);
+    await visit.open(`/auth/callback?${query}`);
+    const lines = await visit.problem();
+    await lost(visit);
+    return lines;
+  };
+
   test('HTML in a denial is shown as text and makes no element', async (visit) => {
     const html = '<img src="/static/evil.png" onerror="document.title=1"><script>document.title=2</script><b>no</b>';
-    await visit.open(`/auth/callback?error=access_denied&error_description=${encodeURIComponent(html)}`);
-    assert.deepEqual(await visit.problem(), ['You were not logged in.', `Threads says: ${html}`]);
+    assert.deepEqual(await denied(visit, html, (state) => state), ['You were not logged in.', `Threads says: ${html}`]);
     assert.equal(await visit.page.locator('#login-problem :not(p)').count(), 0);
     assert.equal(await visit.page.title(), 'Login with Threads');
     assert.equal(visit.sent('/static/evil.png'), 0);
-    await lost(visit);
+  });
+
+  const words = 'Your account is locked. Call 555-0100.';
+  const absent = async (visit) => assert.ok(!(await visit.page.content()).includes('555'));
+
+  test('a denial without a state is told in the page’s own words', async (visit) => {
+    assert.deepEqual(await denied(visit, words, () => null),
+      ['You were not logged in.', 'Threads reports that the login was denied.']);
+    await absent(visit);
+  });
+
+  test('a denial with a wrong state is not shown', async (visit) => {
+    assert.match((await denied(visit, words, () => '0'.repeat(48)))[0], /^This login is not the one that this tab started/);
+    await absent(visit);
+  });
+
+  for (const state of ['', `&state=${'0'.repeat(48)}`]) {
+    test(`a link with a denial ${state ? 'and a state ' : ''}cannot put words onto the page`, async (visit) => {
+      await visit.open(`/auth/callback?error=access_denied&error_description=${encodeURIComponent(words)}${state}`);
+      assert.match((await visit.problem())[0], /^This login was not started in this tab/);
+      await absent(visit);
+      await lost(visit);
+    });
+  }
+
+  test('a denied login of threads-token is told in the page’s own words', async (visit) => {
+    await visit.open(`/auth/callback?error=access_denied&error_description=${encodeURIComponent(words)}&state=threads-token-${'0'.repeat(32)}`);
+    assert.deepEqual(await visit.problem(), ['You were not logged in.', 'Threads reports that the login was denied.']);
+    await absent(visit);
+  });
+
+  test('the words of a denial are Chinese too', { locale: 'zh-TW' }, async (visit) => {
+    await visit.open('/auth/callback?error=access_denied&state=threads-token-0');
+    assert.deepEqual(await visit.problem(), ['你沒有登入。', 'Threads 回報這次登入遭到拒絕。']);
   });
 
   test('a callback without a state sends nothing', async (visit) => {

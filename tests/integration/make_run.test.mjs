@@ -1,5 +1,5 @@
-// deploy/run, which is what `make run` calls: the page and a sandbox login's addresses answer, and a
-// Ctrl-C, a TERM or a HUP ends all of it and leaves nothing behind.
+// `make run` and deploy/run, which it calls: the page and a sandbox login's addresses answer, and whatever
+// signal ends it, no process, no port and no file is left behind.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,21 +9,23 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../lib/http.mjs';
-import { connect, reader, root } from '../lib/stage.mjs';
+import { connect, root } from '../lib/stage.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'threads oauth run '));
 const script = path.join(folder, 'deploy/run');
 
-// A checkout of its own, in a folder with a blank: what is made must stay inside its build/.
+// A checkout of its own, in a folder with a blank: what is made must stay inside its build/. It has the times of its
+// files, so that make finds the programs up to date.
 before(() => {
-  for (const name of ['deploy', 'www', 'nginx.conf.example']) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
-  fs.cpSync(reader, path.join(folder, 'build/docs'), { recursive: true });
-  for (const name of ['threads-oauth.fcgi', 'threads-sandbox.fcgi']) fs.copyFileSync(path.join(root, 'build', name), path.join(folder, 'build', name));
+  const names = ['Makefile', 'deploy', 'src', 'www', 'nginx.conf.example',
+    ...['src', 'docs', 'causes.inc', 'threads-oauth.fcgi', 'threads-sandbox.fcgi'].map((name) => `build/${name}`)];
+  for (const name of names) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true, preserveTimestamps: true });
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-function start(port, env) {
-  const child = spawn(script, [], { env: { PATH: process.env.PATH, PORT: String(port), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(port, env, command = [script]) {
+  const child = spawn(command[0], command.slice(1), {
+    cwd: folder, env: { PATH: process.env.PATH, PORT: String(port), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const it = { child, text: '' };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { it.text += data; child.emit('said'); });
   it.exited = once(child, 'close');
@@ -54,19 +56,52 @@ async function freePort() {
   }
 }
 
-// The processes of a process group.
+// The processes of a process group, without those that have ended and wait for their parent to notice.
 function group(id) {
   return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
     try {
       const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === id ? [stat] : [];
+      const [state, , itsGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(itsGroup) === id && state !== 'Z' ? [stat] : [];
     } catch {
       return [];
     }
   });
 }
 
+function endGroup(id) {
+  if (group(id).length) process.kill(-id, 'SIGKILL');
+}
+
 const files = () => fs.readdirSync(folder, { recursive: true }).sort();
+
+// Signals that reach make alone, as a service manager or `kill` sends them, and signals that reach all, as a terminal
+// sends them.
+describe('make run, started by make', () => {
+  for (const [name, signal, whole] of [
+    ['SIGTERM to make alone', 'SIGTERM', false], ['SIGTERM to all', 'SIGTERM', true],
+    ['SIGINT to all', 'SIGINT', true], ['SIGHUP to all', 'SIGHUP', true], ['SIGKILL to make alone', 'SIGKILL', false],
+  ]) {
+    for (const command of [['make', 'run'], ['make', '-j2', 'run']]) {
+      test(`${name} ends all of ${command.join(' ')}`, { timeout: 120_000 }, async (t) => {
+        const port = await freePort();
+        const it = start(port, {}, command);
+        t.after(() => endGroup(it.child.pid));
+        await it.up;
+        const before_ = files();
+        process.kill(whole ? -it.child.pid : it.child.pid, signal);
+        await it.exited;  // when none of them has its output open any more
+        // Without make nobody tells us when the last one is gone.
+        if (signal === 'SIGKILL') while (group(it.child.pid).length) await new Promise(setImmediate);
+        assert.deepEqual(group(it.child.pid), []);
+        for (const p of [port, port + 1]) await assert.rejects(connect({ port: p, host: '127.0.0.1' }));
+        const gone = before_.filter((file) => !fs.existsSync(path.join(folder, file)));
+        assert.deepEqual(gone, before_.filter((file) => /^build\/run/.test(file)));
+        assert.ok(gone.includes('build/run.lock'));
+      });
+    }
+  }
+});
 
 describe('make run', () => {
   for (const [signal, whole] of [['SIGINT', true], ['SIGTERM', false], ['SIGHUP', true]]) {
@@ -130,7 +165,7 @@ describe('make run', () => {
     } finally {
       fs.renameSync(other, build);
     }
-    assert.match(execFileSync('make', ['-n', 'run', 'BUILD=elsewhere'], { cwd: root, encoding: 'utf8' }), /BUILD=elsewhere deploy\/run/);
+    assert.match(execFileSync('make', ['-n', 'run', 'BUILD=elsewhere'], { cwd: root, encoding: 'utf8' }), /BUILD=elsewhere exec .*deploy\/run/);
   });
 
   test('with a .env there is no sandbox; a wrong one is named', async () => {

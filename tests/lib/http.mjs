@@ -50,9 +50,9 @@ export function parseAnswer(data, head = false) {
   return answer(status, headers, body);
 }
 
-// Sends the bytes as they are and returns the answer.
+// Sends the bytes as they are, from one of this machine's addresses, and returns the answer.
 export async function sendRaw(port, bytes, { head = false, from = nextAddress(), end = false } = {}) {
-  const socket = await connect({ port, host: '127.0.0.1', localAddress: from });
+  const socket = await connect({ port, host: from.includes(':') ? '::1' : '127.0.0.1', localAddress: from });
   const parts = [];
   socket.on('data', (part) => parts.push(part));
   socket.on('error', () => {});  // a server may reset once it has answered what it did not want

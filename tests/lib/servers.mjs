@@ -101,8 +101,9 @@ ${sandboxSocket ? 'include sandbox.conf;' : ''}
   return stage.ready(it, { host: '127.0.0.1', port });
 }
 
-// Apache with one of the three ways of deploy/apache.conf.example: 'proxy', 'fcgid' or 'cgi'.
-export async function startApache(stage, way, { socket, envFile, edits = [] }) {
+// Apache with one of the three ways of deploy/apache.conf.example: 'proxy', 'fcgid' or 'cgi'. `edits`: what an operator
+// changes; `more`: the modules that the changes need.
+export async function startApache(stage, way, { socket, envFile, edits = [], more = [] }) {
   count += 1;
   const name = `apache-${way}-${count}`;
   const port = await freePort();
@@ -124,7 +125,7 @@ export async function startApache(stage, way, { socket, envFile, edits = [] }) {
     fcgid: ['mpm_event', 'fcgid'],
     cgi: ['mpm_prefork', 'cgi'],
   }[way];
-  const load = [...modules, 'authz_core', 'authz_host', 'alias', 'allowmethods', 'env', 'headers', 'mime', 'dir', 'setenvif'].map(
+  const load = [...modules, ...more, 'authz_core', 'authz_host', 'alias', 'allowmethods', 'env', 'headers', 'mime', 'dir', 'setenvif'].map(
     (module) => `LoadModule ${module}_module /usr/lib/apache2/modules/mod_${module}.so\n`);
   const conf = stage.write(`${name}/apache.conf`, `ServerRoot ${stage.path(name)}
 ServerName localhost

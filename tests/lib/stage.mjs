@@ -46,7 +46,8 @@ process.on('exit', () => {
     fs.rmSync(stage.dir, { recursive: true, force: true });
   }
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+// (Not "once": a second signal would then end this process in the middle of its cleaning up.)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 export class Stage {
   #folders = [];

@@ -1,13 +1,14 @@
 // `make install` and the Debian package: what is in it, and its life in a private copy of this machine: installed,
 // serving a login through nginx, upgraded with the configuration kept, purged without a trace.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { appId, appSecret, code, otherToken } from '../lib/canaries.mjs';
 import { send } from '../lib/http.mjs';
+import { PrivateRoot } from '../lib/private_root.mjs';
 import { freePort, reader, root, Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
@@ -78,40 +79,6 @@ describe('the package', () => {
     assert.equal(status, 0, stdout + stderr);
   });
 });
-
-// A shell in tests/package/private-root.
-class PrivateRoot {
-  constructor(given, work) {
-    this.work = work;
-    // In a chroot nobody can say that mounts are to stay private: there the one that may get out is unmounted at the end.
-    const isRoot = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
-    const args = ['--mount', '--pid', '--fork', '--kill-child', '--propagation', isRoot ? 'private' : 'unchanged', path.join(root, 'tests/package/private-root'), given, work];
-    this.child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH } });
-    this.text = '';
-    this.child.stdin.on('error', () => {});
-    for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (data) => { this.text += data; this.child.emit('said'); });
-    this.exited = new Promise((resolve) => { this.child.once('close', (status) => { this.over = true; this.child.emit('said'); resolve(status); }); });
-  }
-
-  // {status, text} of a command; null when there is no such root.
-  async run(command) {
-    this.text = '';
-    this.child.stdin.write(`( ${command}\n) </dev/null 2>&1; echo "@@ $?"\n`);
-    for (;;) {
-      const match = /^([^]*?)@@ (\d+)\n/.exec(this.text);
-      if (match) return { text: match[1], status: Number(match[2]) };
-      if (this.over) return null;
-      await new Promise((resolve) => { this.child.once('said', resolve); });
-    }
-  }
-
-  async end() {
-    this.child.stdin.end();
-    this.child.kill('SIGKILL');
-    await this.exited;
-    spawnSync('umount', ['-l', this.work]);
-  }
-}
 
 const skip = process.getuid() === 0 ? false : 'it takes root to install a package';
 describe('its life', { skip }, () => {

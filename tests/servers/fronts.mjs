@@ -49,3 +49,14 @@ export async function startHaproxy(stage, { socket, edits = [] }) {
   ]);
   return ready(stage, stage.spawn('haproxy', 'haproxy', ['-db', '-f', stage.write('haproxy.cfg', text)]), port);
 }
+
+// HAProxy for several machines, which are one here.
+export async function startCluster(stage, { address, edits = [] }) {
+  const port = await freePort();
+  const text = fill(example('haproxy.cfg.example'), [
+    ['0.0.0.0:80 ', `127.0.0.1:${port} `],
+    ...[1, 2, 3].map((i) => [`10.0.0.1${i}:9000`, `${address.host}:${address.port}`]),
+    ...edits,
+  ]);
+  return ready(stage, stage.spawn('haproxy', 'haproxy', ['-db', '-f', stage.write('haproxy-cluster.cfg', text)]), port);
+}
