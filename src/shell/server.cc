@@ -138,7 +138,7 @@ int serve(const ServerPlan& plan) {
   LogWriter log_writer(metrics);
   const Log::Sink sink = log_writer.sink();
   Log log(sink);
-  log.event(Level::kInfo, std::string(plan.name) + " serving: workers " +
+  log.event(Level::kInfo, "serving: " + std::string(plan.name) + ", workers " +
                               std::to_string(plan.workers) + ", exchanges in flight at most " +
                               std::to_string(most) + ", descriptors " +
                               std::to_string(descriptors));

@@ -7,7 +7,7 @@ import * as canaries from '../lib/canaries.mjs';
 import { Certificates } from '../lib/certificates.mjs';
 import { send } from '../lib/fastcgi.mjs';
 import { Wire } from '../lib/hostile.mjs';
-import { startNginx, startSandbox, writeEnv } from '../lib/servers.mjs';
+import { startNginx, startSandbox, startProgram, writeEnv } from '../lib/servers.mjs';
 import { freePort, Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
@@ -163,6 +163,10 @@ describe('--check warns', () => {
       const it = stage.spawn('check', stage.binary('threads-oauth.fcgi'), ['--check', '--env-file', envFile]);
       assert.equal((await it.exited).code, 0);
       assert.equal(/warning: everybody on this machine can read or change the secrets in .*: chmod o= /.test(it.err), warned, mode.toString(8));
+      const program = await startProgram(stage, { envFile });
+      program.child.kill('SIGTERM');
+      await program.exited;
+      assert.equal(/msg="everybody on this machine can read or change the secrets in .*: chmod o= /.test(program.err), warned, `serving, ${mode.toString(8)}`);
     }
   });
 });

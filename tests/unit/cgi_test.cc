@@ -57,6 +57,7 @@ void check_internal_error(Service service) {
   CHECK(text.starts_with("Status: 500 Internal Server Error\r\n"));
   CHECK(text.find("\r\n\r\n{\"detail\":\"Internal error.\"}") != std::string::npos);
   CHECK(text.find("method=GET path=/me status=500") != std::string::npos);
+  CHECK(text.find("msg=\"internal error: std::runtime_error\"") != std::string::npos);
   CHECK(text.find("app-secret") == std::string::npos);
 }
 
