@@ -1,6 +1,8 @@
 #include "shell/log_writer.h"
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +34,19 @@ std::string_view write_all(std::string_view text) {
   return text;
 }
 
+bool stderr_is_a_socket() {
+  struct stat file {};
+  return fstat(STDERR_FILENO, &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+// A socket, the journal's for one, takes lines without a thread: to wake one costs 3 % of an
+// exchange. Gives what it does not take.
+std::string_view send_at_once(std::string_view text) {
+  const ssize_t sent = send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+  return text;
+}
+
 // The line that tells of dropped ones.
 std::string notice(std::uint64_t dropped) {
   std::string line;
@@ -51,12 +66,14 @@ struct LogWriter::Shared {
     if (metrics != nullptr) metrics->log_lines_dropped(lines);
   }
 
-  std::mutex guard;  // of everything here
+  const bool is_socket = stderr_is_a_socket();
+  std::mutex guard;  // of everything below
   std::condition_variable changed;
   std::string pending;
   Metrics* metrics;              // null once the writer has gone
   std::uint64_t unreported = 0;  // dropped lines
   bool fails = false;            // the last write did
+  bool writing = false;          // the thread is
   bool ending = false;
   bool ended = false;
 };
@@ -90,9 +107,11 @@ void LogWriter::run(Shared& shared) {
     if (!shared.fails && shared.unreported > 0) {
       lines.insert(0, notice(std::exchange(shared.unreported, 0)));
     }
+    shared.writing = true;
     lock.unlock();
     const std::string_view rest = write_all(lines);
     lock.lock();
+    shared.writing = false;
     shared.fails = !rest.empty();
     shared.drop(count_lines(rest));
   }
@@ -102,6 +121,9 @@ void LogWriter::run(Shared& shared) {
 
 void LogWriter::write(std::string_view lines) {
   const std::lock_guard lock(shared_->guard);
+  const bool is_first = shared_->pending.empty() && !shared_->writing && shared_->unreported == 0;
+  if (shared_->is_socket && is_first) lines = send_at_once(lines);
+  if (lines.empty()) return;
   if (shared_->pending.size() + lines.size() > kMaxPending) {
     shared_->drop(count_lines(lines));
     return;
