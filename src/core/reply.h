@@ -1,6 +1,7 @@
 // One HTTP reply as a plain value, and the few shapes that the product's replies have.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@ struct Reply {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that every reply has
+  std::chrono::milliseconds hold{0};                         // it is sent so much later
 };
 
 // This JSON text with the given status.

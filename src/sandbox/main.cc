@@ -1,9 +1,8 @@
 // threads-sandbox: plays threads.net and graph.threads.net, so that a login can be tried and tested
 // without a Meta account. It remembers codes and tokens until it ends.
-#include <arpa/inet.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
+#include <chrono>
 #include <ctime>
 #include <memory>
 #include <mutex>
@@ -11,7 +10,6 @@
 #include <string>
 
 #include "sandbox/sandbox.h"
-#include "shell/fd.h"
 #include "shell/program.h"
 #include "threads/config.h"
 
@@ -27,43 +25,6 @@ std::string random_bytes(std::size_t count) {
   return bytes;
 }
 
-// A port where nobody answers. To hold a reply back without holding anything else up, it is sent
-// along with a request there: when that has timed out, the reply is due.
-class Void {
- public:
-  Void() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_.get(), any, length) != 0 || listen(listener_.get(), 1) != 0 ||
-        getsockname(listener_.get(), any, &length) != 0) {
-      throw std::runtime_error("no loopback port can be had");
-    }
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
-  }
-
-  [[nodiscard]] const std::string& url() const { return url_; }
-
-  // Status and body; of the API's replies that is all.
-  [[nodiscard]] Exchange hold(const Reply& reply) const {
-    Exchange exchange;
-    exchange.url = Secret(url_);
-    exchange.credential = Secret(std::to_string(reply.status) + ' ' + reply.body);
-    return exchange;
-  }
-  static Reply held(const Exchange& exchange) {
-    const std::string& text = exchange.credential.reveal();
-    const std::size_t space = text.find(' ');
-    return json_reply(std::stoi(text.substr(0, space)), text.substr(space + 1));
-  }
-
- private:
-  Fd listener_;
-  std::string url_;
-};
-
 std::variant<Configured, std::vector<std::string>> configure(const Environment& variables) {
   auto read = read_config(variables);
   if (auto* errors = std::get_if<ConfigErrors>(&read)) return std::move(*errors);
@@ -77,17 +38,14 @@ std::variant<Configured, std::vector<std::string>> configure(const Environment& 
   const auto sandbox = std::make_shared<Sandbox>(
       SandboxConfig{config.app_id, config.app_secret, config.client_secret, config.redirect_uris});
   const auto turn = std::make_shared<std::mutex>();  // workers share the sandbox
-  const auto nowhere = std::make_shared<const Void>();
   auto service = std::make_shared<Service>();
-  service->route = [sandbox, turn, nowhere](const Request& request) -> Outcome {
+  const std::chrono::milliseconds too_late(config.timeout_ms + kTooLateBy);
+  service->route = [sandbox, turn, too_late](const Request& request) -> Outcome {
     const std::lock_guard lock(*turn);
     Reply reply = sandbox->handle(request, {std::time(nullptr), random_bytes});
-    if (sandbox->is_late(request.path)) return nowhere->hold(reply);
+    if (sandbox->is_late(request.path)) reply.hold = too_late;
     return reply;
   };
-  service->conclude = [](const Exchange& held, const Answer&) { return Void::held(held); };
-  service->api_url = nowhere->url();
-  service->timeout_ms = config.timeout_ms + kTooLateBy;
   service->loggable_path = Sandbox::loggable_path;
   Configured configured;
   configured.service = service;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "shell/fastcgi.h"
 #include "shell/log.h"
@@ -70,6 +71,7 @@ void serve_cgi(const ServicePtr& service) {
     upstream_status = answer.status;
     return service->conclude(exchange, answer);
   });
+  std::this_thread::sleep_for(reply.hold);
   const std::string id = RequestIds().next();
   write_reply(reply, id, request.method == "HEAD");
   log.request({id, request.method, service->loggable_path(request.path), reply.status,

@@ -15,7 +15,7 @@ struct Service {
   std::function<Reply(const Exchange&, const Answer&)> conclude;
   // What a log may show of a path; the text lives as long as the service.
   std::function<std::string_view(std::string_view path)> loggable_path;
-  std::string api_url;       // Threads' API: all exchanges go to its host
+  std::string api_url;       // Threads' API: all exchanges go to its host; empty: there are none
   long timeout_ms = 10'000;  // for a whole exchange
   std::string ca_file;       // PEM file; empty: the system's
 };

@@ -77,6 +77,7 @@ void Upstream::use(const ServicePtr& service, Clock::time_point now) {
   while (!lanes_.empty()) retire(*lanes_.back());
   idle_.clear();
   service_ = service;
+  if (service->api_url.empty()) return;  // there will be no exchanges
   const Api api = read_api(service->api_url);
   shares_connections_ = !api.is_plain;
   names_ = names_of(api.host);

@@ -13,22 +13,20 @@
 #include <span>
 #include <stdexcept>
 
-#include "shell/fastcgi.h"
 #include "shell/record_gate.h"
 #include "shell/reply_or_500.h"
 
 namespace {
 
-// A web server sends a request at once and takes the reply at once; who is slower than this is
-// none.
-constexpr std::chrono::seconds kPatience{10};
+// Web servers send requests and take replies at once. A slower peer is stuck or hostile: close it.
+constexpr std::chrono::seconds kPeerTimeout{10};
 // After stop(), for a connection that has sent nothing yet, and for a peer to let go of an idle
 // one.
-constexpr std::chrono::milliseconds kLastPatience{500};
+constexpr std::chrono::milliseconds kGrace{500};
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 constexpr int kAcceptsAtOnce = 64;
 constexpr int kSocketBuffer = 256 * 1024;  // bytes: a whole request or reply fits
-constexpr timeval kReadBelt{5, 0};         // libfcgi's reads should never wait
+constexpr timeval kReadBackstop{5, 0};     // libfcgi's reads should never wait
 
 enum class Tag : std::uint32_t { kListener, kWake, kConnection, kUpstream };
 
@@ -62,7 +60,7 @@ Worker::Worker(std::vector<int> listeners, bool last_listener, ServicePtr servic
       log_(std::move(log)),
       metrics_(metrics),
       counts_(metrics.new_counts()),
-      peeked_(kMaxRequest) {
+      scratch_(kMaxRequest) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tagged(Tag::kWake, wake_.get());
@@ -79,7 +77,7 @@ void Worker::run() {
     on_events();
     upstream_.on_time(now_);
     finish_exchanges();
-    close_late();
+    end_late();
     if (!listening_ && !stopping_ && now_ >= listen_again_) watch_listeners(true);
     counts_.now(open_, upstream_.in_flight());
     log_.flush();
@@ -131,7 +129,7 @@ int Worker::wait_ms() const {
   using std::chrono::milliseconds;
   auto until = Clock::time_point::max();
   if (const auto due = upstream_.due()) until = std::min(until, *due);
-  if (!deadlines_.empty()) until = std::min(until, deadlines_.front().when);
+  if (!deadlines_.empty()) until = std::min(until, deadlines_.begin()->first);
   if (!listening_ && !stopping_) until = std::min(until, listen_again_);
   if (until == Clock::time_point::max()) return -1;
   const auto left = ceil<milliseconds>(until - Clock::now()).count();
@@ -148,9 +146,9 @@ void Worker::take_orders() {
   }
   if (ordered_stop_ && !stopping_) {
     stopping_ = true;
-    if (last_listener_) accept_the_last();
+    if (last_listener_) drain_accept_queue();
     watch_listeners(false);
-    bid_farewell_to_idle();
+    announce_close_to_all();
   }
 }
 
@@ -176,7 +174,7 @@ bool Worker::accept_from(int listener) {
       }
       return false;  // nobody is waiting any more, or that one has gone
     }
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kReadBelt, sizeof kReadBelt);
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kReadBackstop, sizeof kReadBackstop);
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
@@ -191,21 +189,21 @@ bool Worker::accept_from(int listener) {
     event.data.u64 = tagged(Tag::kConnection, fd.get());
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     const auto slot = static_cast<std::size_t>(fd.get());
-    if (slot >= connections_.size()) connections_.resize(slot + 1);
-    connections_[slot] = std::make_unique<Connection>();
-    Connection& connection = *connections_[slot];
-    connection.fd = std::move(fd);
+    if (slot >= clients_.size()) clients_.resize(slot + 1);
+    clients_[slot] = std::make_unique<Client>(std::move(fd));
+    Client& client = *clients_[slot];
     ++open_;
     counts_.accepted();
-    start_deadline(connection);
-    read(connection);  // the request is often here already
+    start_deadline(client, peer_timeout());
+    client.connection.note(false);  // the request is often here already
+    advance(client);
   }
   return listening_;
 }
 
 // Whoever has connected may have sent a request, and would lose it with the listening socket. A
 // unix socket's queue outlives the shutdown; a TCP socket's does not, so it is emptied before too.
-void Worker::accept_the_last() {
+void Worker::drain_accept_queue() {
   for (const int listener : listeners_) {
     while (accept_from(listener)) {
     }
@@ -215,82 +213,76 @@ void Worker::accept_the_last() {
   }
 }
 
-void Worker::on_connection(int fd, std::uint32_t events) {
+Worker::Client* Worker::client_at(int fd) {
   const auto slot = static_cast<std::size_t>(fd);
-  if (slot >= connections_.size() || !connections_[slot]) return;
-  Connection& connection = *connections_[slot];
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) connection.gone = true;
-  switch (connection.state) {
-    case Connection::State::kReading:
-      read(connection);
-      // What is half here will never be whole.
-      if (connections_[slot] && connection.gone &&
-          connection.state == Connection::State::kReading) {
-        close(fd);
-      }
-      return;
-    case Connection::State::kDraining: return drain(connection);
-    case Connection::State::kExchanging: connection.ready = true; return;
-    case Connection::State::kWriting:
-      connection.ready = true;
-      write(connection);
-      return read_again(fd);
-  }
+  return slot < clients_.size() ? clients_[slot].get() : nullptr;
 }
 
-// The epoll set is edge-triggered: what came while the connection did not read is not told again.
-void Worker::read_again(int fd) {
-  auto& connection = connections_[static_cast<std::size_t>(fd)];
-  if (connection && connection->ready && connection->state == Connection::State::kReading) {
-    connection->ready = false;
-    read(*connection);
+void Worker::on_connection(int fd, std::uint32_t events) {
+  Client* const client = client_at(fd);
+  if (client == nullptr) return;
+  client->connection.note((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+  advance(*client);
+}
+
+// Goes on with a connection until it waits for something. The client may be gone then.
+void Worker::advance(Client& client) {
+  Connection& connection = client.connection;
+  const int fd = connection.fd();
+  for (;;) {
+    switch (connection.state()) {
+      case Connection::State::kReading:
+        // The epoll set is edge-triggered: what came meanwhile is not told again.
+        if (!connection.take_noted()) return;
+        read(client);
+        break;
+      case Connection::State::kAnswering: return;
+      case Connection::State::kWriting:
+        write(client);
+        if (connection.state() == Connection::State::kWriting) return;
+        break;
+      case Connection::State::kDraining:
+        connection.drain(scratch_);
+        if (connection.state() == Connection::State::kDraining) return;
+        break;
+      case Connection::State::kClosed: return close(fd);
+    }
   }
 }
 
 // Serves the request if it is here whole.
-void Worker::read(Connection& connection) {
-  const int fd = connection.fd.get();
-  const ssize_t got = recv(fd, peeked_.data(), peeked_.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return close(fd);
-  const auto bytes = static_cast<std::size_t>(got);
-  const GateResult seen = inspect_records({peeked_.data(), bytes});
-  connection.request_id = seen.request_id;
-  connection.keep = seen.keep_connection;
-  switch (seen.gate) {
-    case Gate::kIncomplete:
-      if (connection.deadline == 0) start_deadline(connection);
+void Worker::read(Client& client) {
+  Request request;
+  switch (client.connection.read(scratch_, request)) {
+    case Connection::Input::kNothing:
+    case Connection::Input::kEnd: return;
+    case Connection::Input::kHalf:
+      if (client.deadline == 0) start_deadline(client, peer_timeout());
       return;
-    case Gate::kMalformed:
+    case Connection::Input::kMalformed:
       log_.event(Level::kWarning, "a connection sent what is no FastCGI request: closed");
-      return close(fd);
-    case Gate::kBodyTooLong:
-      return refuse_unread(connection, 413, "The body is longer than 16 KiB.");
-    case Gate::kParamsTooLong:
-      return refuse_unread(connection, 414, "The request's address and headers are too long.");
-    case Gate::kWhole: break;
+      return;
+    case Connection::Input::kBodyTooLong:
+      return refuse(client, 413, "The body is longer than 16 KiB.");
+    case Connection::Input::kParamsTooLong:
+      return refuse(client, 414, "The request's address and headers are too long.");
+    case Connection::Input::kRequest: break;
   }
-  connection.deadline = 0;
-  auto request = read_fastcgi_request(fd);
-  if (!request) {
-    connection.fd.release();  // libfcgi has closed it
-    return close(fd);
-  }
-  // libfcgi reads ahead: what lies behind the request is lost with it.
-  connection.last = bytes > seen.length;
-  request->metrics = [this] {
+  client.deadline = 0;
+  request.metrics = [this] {
     counts_.now(open_, upstream_.in_flight());  // with this connection, too
     return metrics_.text();
   };
-  serve(connection, *request);
+  serve(client, request);
 }
 
-void Worker::serve(Connection& connection, const Request& request) {
-  connection.head = request.method == "HEAD";
-  connection.method = request.method;
-  connection.path = service_->loggable_path(request.path);
-  connection.began = now_;
-  const Reply at_once = reply_or_500(log_, [&]() -> Reply {
+void Worker::serve(Client& client, const Request& request) {
+  client.head = request.method == "HEAD";
+  client.method = request.method;
+  client.path = service_->loggable_path(request.path);
+  client.began = now_;
+  bool exchanging = false;
+  Reply at_once = reply_or_500(log_, [&]() -> Reply {
     Outcome outcome = service_->route(request);
     if (auto* decided = std::get_if<Reply>(&outcome)) return std::move(*decided);
     if (upstream_.in_flight() >= max_in_flight_) {
@@ -298,139 +290,106 @@ void Worker::serve(Connection& connection, const Request& request) {
       busy.headers.emplace_back("Retry-After", "1");
       return busy;
     }
-    upstream_.start(std::get<Exchange>(std::move(outcome)), connection.fd.get(), now_);
-    connection.state = Connection::State::kExchanging;
+    upstream_.start(std::get<Exchange>(std::move(outcome)), client.connection.fd(), now_);
+    exchanging = true;
     return {};
   });
-  if (connection.state != Connection::State::kExchanging) reply(connection, at_once, 0);
+  if (exchanging) return;
+  if (at_once.hold.count() == 0) return reply(client, at_once, 0);
+  start_deadline(client, at_once.hold);
+  client.held = std::move(at_once);
 }
 
-void Worker::refuse_unread(Connection& connection, int status, std::string_view sentence) {
-  connection.drain = true;
-  connection.head = false;
-  connection.method.clear();
-  connection.path = "-";
-  connection.began = now_;
-  reply(connection, detail_reply(status, sentence), 0);
+void Worker::refuse(Client& client, int status, std::string_view sentence) {
+  client.deadline = 0;
+  client.head = false;
+  client.method.clear();
+  client.path = "-";
+  client.began = now_;
+  client.connection.refuse(log_and_encode(client, detail_reply(status, sentence), 0));
 }
 
-void Worker::reply(Connection& connection, const Reply& reply, int upstream_status) {
+void Worker::reply(Client& client, const Reply& reply, int upstream_status) {
+  client.deadline = 0;
+  client.connection.reply(log_and_encode(client, reply, upstream_status), stopping_);
+}
+
+std::string Worker::log_and_encode(const Client& client, const Reply& reply, int upstream_status) {
   const std::string id = ids_.next();
-  log_.request({id, connection.method, connection.path, reply.status, upstream_status,
-                since(connection.began)});
-  counts_.request(connection.path, reply.status);
-  connection.out = reply_records(connection.request_id, to_cgi(reply, id, connection.head));
-  connection.sent = 0;
-  connection.state = Connection::State::kWriting;
-  connection.deadline = 0;
-  if (stopping_ || connection.last || connection.drain) bid_farewell(connection);
-  write(connection);
+  log_.request(
+      {id, client.method, client.path, reply.status, upstream_status, since(client.began)});
+  counts_.request(client.path, reply.status);
+  return to_cgi(reply, id, client.head);
 }
 
-// A web server that has kept a connection may send its next request the moment before it sees that
-// we have closed it, and cannot know whether the request was read: a POST is lost (nginx: 502). So
-// it is told in words that it ignores within a reply. Behind END_REQUEST they make nginx close
-// instead of keep; on an idle connection too, unless it has just sent a request there: that is
-// served.
-void Worker::bid_farewell(Connection& connection) {
-  if (!connection.keep) return;
-  connection.keep = false;
-  connection.out += farewell_record(connection.request_id);
-}
-
-// Ends in another state once the peer has taken all; the connection may be gone then.
-void Worker::write(Connection& connection) {
-  while (connection.sent < connection.out.size()) {
-    const ssize_t sent = send(connection.fd.get(), connection.out.data() + connection.sent,
-                              connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
-      // Asked for only now: a kept connection would wake the loop each time its peer reads.
-      epoll_event event{};
-      event.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET;
-      event.data.u64 = tagged(Tag::kConnection, connection.fd.get());
-      epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), &event);
-      if (connection.deadline == 0) start_deadline(connection);
-      return;
-    }
-    if (sent < 0) return close(connection.fd.get());  // the peer has gone
-    connection.sent += static_cast<std::size_t>(sent);
+void Worker::write(Client& client) {
+  Connection& connection = client.connection;
+  connection.write();
+  if (connection.state() == Connection::State::kWriting) {
+    // Asked for only now: a kept connection would wake the loop each time its peer reads.
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET;
+    event.data.u64 = tagged(Tag::kConnection, connection.fd());
+    epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.fd(), &event);
+    if (client.deadline == 0) start_deadline(client, peer_timeout());
+    return;
   }
-  connection.out.clear();
-  connection.deadline = 0;
-  if (connection.drain) {
-    shutdown(connection.fd.get(), SHUT_WR);
-    connection.state = Connection::State::kDraining;
-    start_deadline(connection);
-    drain(connection);
-  } else if (connection.keep && !connection.gone) {
-    connection.state = Connection::State::kReading;
-  } else {
-    close(connection.fd.get());
-  }
-}
-
-// Closing with bytes unread would reset the connection, and the peer could lose our reply.
-void Worker::drain(Connection& connection) {
-  for (;;) {
-    const ssize_t got = recv(connection.fd.get(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) return close(connection.fd.get());
-  }
+  client.deadline = 0;
+  if (connection.state() == Connection::State::kDraining) start_deadline(client, peer_timeout());
 }
 
 void Worker::finish_exchanges() {
   while (auto finished = upstream_.take_finished(now_)) {
     const Transfer& transfer = *finished->transfer;
-    Connection& connection = *connections_[static_cast<std::size_t>(transfer.client_fd)];
-    const int fd = transfer.client_fd;
+    Client& client = *client_at(transfer.client_fd);
     const Reply concluded = reply_or_500(
         log_, [&] { return transfer.service()->conclude(transfer.exchange(), finished->answer); });
-    counts_.exchange(since(connection.began), finished->answer, concluded.status);
+    counts_.exchange(since(client.began), finished->answer, concluded.status);
     upstream_.recycle(std::move(finished->transfer));
-    reply(connection, concluded, finished->answer.status);
-    read_again(fd);
+    reply(client, concluded, finished->answer.status);
+    advance(client);
   }
 }
 
-void Worker::start_deadline(Connection& connection) {
-  connection.deadline = ++last_deadline_;
-  deadlines_.push_back(
-      {now_ + (stopping_ ? kLastPatience : kPatience), connection.fd.get(), last_deadline_});
+std::chrono::milliseconds Worker::peer_timeout() const { return stopping_ ? kGrace : kPeerTimeout; }
+
+void Worker::start_deadline(Client& client, std::chrono::milliseconds time) {
+  client.deadline = ++last_deadline_;
+  deadlines_.emplace(now_ + time, Deadline{client.connection.fd(), last_deadline_});
 }
 
-void Worker::close_late() {
-  while (!deadlines_.empty() && deadlines_.front().when <= now_) {
-    const Deadline late = deadlines_.front();
-    deadlines_.pop_front();
-    const auto& connection = connections_[static_cast<std::size_t>(late.fd)];
-    if (!connection || connection->deadline != late.number) continue;
-    if (stopping_ && connection->state == Connection::State::kReading) {
+void Worker::end_late() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
+    const auto [fd, number] = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    Client* const client = client_at(fd);
+    if (client == nullptr || client->deadline != number) continue;
+    if (client->held) {
+      const Reply held = *std::exchange(client->held, std::nullopt);
+      reply(*client, held, 0);
+      advance(*client);
+    } else if (stopping_ && client->connection.state() == Connection::State::kReading) {
       // A request that arrives this very moment is served; a later one is refused to its sender.
-      shutdown(late.fd, SHUT_RD);
-      read(*connection);
-      if (!connection || connection->state != Connection::State::kReading) continue;
+      client->connection.stop_reading();
+      client->connection.note(true);
+      advance(*client);
+    } else {
+      close(fd);
     }
-    close(late.fd);
   }
 }
 
 // Nothing is closed here: a new connection's first request may be on the way, and of an idle one
 // the peer lets go by itself.
-void Worker::bid_farewell_to_idle() {
-  deadlines_.clear();
-  for (const auto& connection : connections_) {
-    if (!connection || connection->state == Connection::State::kExchanging) continue;
-    if (connection->state != Connection::State::kDraining) bid_farewell(*connection);
-    start_deadline(*connection);
-    if (connection->state == Connection::State::kReading && !connection->out.empty()) {
-      send(connection->fd.get(), connection->out.data(), connection->out.size(),
-           MSG_DONTWAIT | MSG_NOSIGNAL);
-      connection->out.clear();
-    }
+void Worker::announce_close_to_all() {
+  for (const auto& client : clients_) {
+    if (!client || client->connection.state() == Connection::State::kAnswering) continue;
+    client->connection.announce_close();
+    start_deadline(*client, peer_timeout());
   }
 }
 
 void Worker::close(int fd) {
-  connections_[static_cast<std::size_t>(fd)].reset();
+  clients_[static_cast<std::size_t>(fd)].reset();
   --open_;
 }

@@ -5,13 +5,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/reply.h"
+#include "core/request.h"
+#include "shell/connection.h"
 #include "shell/fd.h"
 #include "shell/log.h"
 #include "shell/metrics.h"
@@ -41,50 +45,40 @@ class Worker {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // A connection knows what it waits for; only the loop waits.
-  struct Connection {
-    enum class State {
-      kReading,     // for a whole request
-      kExchanging,  // for Threads
-      kWriting,     // for the peer to take the reply
-      kDraining,    // for the end of a request that is refused unread
-    };
-    Fd fd;
-    State state = State::kReading;
-    bool ready = false;  // bytes came in a state that does not read them
-    bool gone = false;   // the peer sends no more
-    std::uint16_t request_id = 0;
-    bool keep = false;   // the peer wants it open after the reply
-    bool last = false;   // all the same it is closed then
-    bool drain = false;  // the request is not read: throw it away after the reply
-    bool head = false;
+  // A connection, and what the loop keeps for it.
+  struct Client {
+    explicit Client(Fd fd) : connection(std::move(fd)) {}
+
+    Connection connection;
+    std::uint64_t deadline = 0;  // number of the deadline that runs, 0 if none
+    // Of the request under way:
     std::string method;
     std::string_view path;  // as the log may show it
+    bool head = false;
     Clock::time_point began;
-    std::string out;
-    std::size_t sent = 0;
-    std::uint64_t deadline = 0;  // number of the deadline that runs, 0 if none
+    std::optional<Reply> held;  // until the deadline
   };
 
   void on_events();
   void take_orders();
   bool accept_from(int listener);
-  void accept_the_last();
+  void drain_accept_queue();
   void watch_listeners(bool watch);
   void on_connection(int fd, std::uint32_t events);
-  void read(Connection& connection);
-  void serve(Connection& connection, const Request& request);
-  void refuse_unread(Connection& connection, int status, std::string_view sentence);
-  void reply(Connection& connection, const Reply& reply, int upstream_status);
-  static void bid_farewell(Connection& connection);
-  void write(Connection& connection);
-  void drain(Connection& connection);
+  void advance(Client& client);
+  void read(Client& client);
+  void serve(Client& client, const Request& request);
+  void refuse(Client& client, int status, std::string_view sentence);
+  void reply(Client& client, const Reply& reply, int upstream_status);
+  std::string log_and_encode(const Client& client, const Reply& reply, int upstream_status);
+  void write(Client& client);
   void finish_exchanges();
-  void read_again(int fd);
-  void start_deadline(Connection& connection);
-  void close_late();
-  void bid_farewell_to_idle();
+  void start_deadline(Client& client, std::chrono::milliseconds time);
+  void end_late();
+  void announce_close_to_all();
   void close(int fd);
+  [[nodiscard]] std::chrono::milliseconds peer_timeout() const;
+  [[nodiscard]] Client* client_at(int fd);
   [[nodiscard]] int wait_ms() const;
 
   std::vector<int> listeners_;
@@ -98,17 +92,16 @@ class Worker {
   RequestIds ids_;
   const Metrics& metrics_;
   Counts& counts_;
-  std::vector<std::unique_ptr<Connection>> connections_;  // by descriptor
+  std::vector<std::unique_ptr<Client>> clients_;  // by descriptor
   std::size_t open_ = 0;
-  std::vector<unsigned char> peeked_;
+  std::vector<unsigned char> scratch_;  // for one call
   Clock::time_point now_;
 
   struct Deadline {
-    Clock::time_point when;
     int fd;
-    std::uint64_t number;
+    std::uint64_t number;  // counts only while the client has this number
   };
-  std::deque<Deadline> deadlines_;  // in the order of their times
+  std::multimap<Clock::time_point, Deadline> deadlines_;
   std::uint64_t last_deadline_ = 0;
 
   std::atomic<bool> turned_ = false;
