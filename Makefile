@@ -138,7 +138,7 @@ $(BUILD)/src/threads/causes.o: $(BUILD)/causes.inc
 
 # Fuzz targets: by libFuzzer where it is compiled in, else with a main that replays the seeds.
 fuzz_main  = $(if $(findstring fuzzer,$(SANITIZE)),,tests/fuzz/replay.cc)
-fuzz_shell = src/shell/record_gate.cc src/shell/fastcgi.cc
+fuzz_shell = src/shell/request_framing.cc src/shell/fastcgi.cc
 seeds: $(fuzzers)
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzzer.o \
     $(call objects,tests/fuzz/check.cc tests/fuzz/records.cc $(fuzz_main) $(core) $(fuzz_shell))

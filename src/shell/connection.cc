@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "shell/fastcgi.h"
-#include "shell/record_gate.h"
+#include "shell/request_framing.h"
 
 namespace {
 
@@ -29,18 +29,18 @@ Connection::Input Connection::read(std::span<unsigned char> scratch, Request& re
     return Input::kEnd;
   }
   const auto bytes = static_cast<std::size_t>(got);
-  const GateResult seen = inspect_records(scratch.first(bytes));
+  const FramedRequest seen = inspect_records(scratch.first(bytes));
   request_id_ = seen.request_id;
   keep_ = seen.keep_connection;
-  switch (seen.gate) {
-    case Gate::kIncomplete:
+  switch (seen.framing) {
+    case Framing::kIncomplete:
       if (!ended_) return Input::kHalf;
       state_ = State::kClosed;  // what is half here will never be whole
       return Input::kEnd;
-    case Gate::kMalformed: state_ = State::kClosed; return Input::kMalformed;
-    case Gate::kBodyTooLong: return Input::kBodyTooLong;
-    case Gate::kParamsTooLong: return Input::kParamsTooLong;
-    case Gate::kWhole: break;
+    case Framing::kMalformed: state_ = State::kClosed; return Input::kMalformed;
+    case Framing::kBodyTooLong: return Input::kBodyTooLong;
+    case Framing::kParamsTooLong: return Input::kParamsTooLong;
+    case Framing::kWhole: break;
   }
   auto read = read_fastcgi_request(fd());
   if (!read) {
@@ -105,7 +105,7 @@ void Connection::drain(std::span<unsigned char> scratch) {
 void Connection::announce_close() {
   if (!keep_) return;
   keep_ = false;
-  const std::string announcement = farewell_record(request_id_);
+  const std::string announcement = close_announcement(request_id_);
   if (state_ == State::kReading) {
     send(fd(), announcement.data(), announcement.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   } else {

@@ -8,7 +8,7 @@
 // Must be called once, before any thread. Throws std::runtime_error.
 void start_fastcgi();
 
-// The request that lies whole in the socket's receive buffer (Gate::kWhole says so, or this
+// The request that lies whole in the socket's receive buffer (Framing::kWhole says so, or this
 // blocks). The connection stays open. Nothing if libfcgi refuses it: then it has closed the
 // connection.
 std::optional<Request> read_fastcgi_request(int fd);

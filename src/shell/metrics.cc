@@ -105,7 +105,7 @@ void Counts::accepted() {
   ++totals_.accepted;
 }
 
-void Counts::now(std::size_t connections, std::size_t in_flight) {
+void Counts::set_gauges(std::size_t connections, std::size_t in_flight) {
   const std::lock_guard lock(guard_);
   totals_.connections = connections;
   totals_.in_flight = in_flight;

@@ -47,7 +47,7 @@ class Counts {
   // `reply_status` is what became of the answer.
   void exchange(std::chrono::microseconds duration, const Answer& answer, int reply_status);
   void accepted();
-  void now(std::size_t connections, std::size_t in_flight);
+  void set_gauges(std::size_t connections, std::size_t in_flight);
   [[nodiscard]] Totals read() const;
 
  private:

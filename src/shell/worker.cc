@@ -13,8 +13,8 @@
 #include <span>
 #include <stdexcept>
 
-#include "shell/record_gate.h"
 #include "shell/reply_or_500.h"
+#include "shell/request_framing.h"
 
 namespace {
 
@@ -79,7 +79,7 @@ void Worker::run() {
     finish_exchanges();
     end_late();
     if (!listening_ && !stopping_ && now_ >= listen_again_) watch_listeners(true);
-    counts_.now(open_, upstream_.in_flight());
+    counts_.set_gauges(open_, upstream_.in_flight());
     log_.flush();
     turned_ = true;
   }
@@ -270,7 +270,7 @@ void Worker::read(Client& client) {
   }
   client.deadline = 0;
   request.metrics = [this] {
-    counts_.now(open_, upstream_.in_flight());  // with this connection, too
+    counts_.set_gauges(open_, upstream_.in_flight());  // with this connection, too
     return metrics_.text();
   };
   serve(client, request);

@@ -1,4 +1,4 @@
-// libfcgi behind the gate: what the gate calls whole is read at once, as it was
+// libfcgi behind the framing: what inspect_records() calls whole is read at once, as it was
 // sent, and to its last byte. The input is what a peer sends, or behind an 'R'
 // a recipe for it: see cook().
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 #include "check.h"
 #include "records.h"
 #include "shell/fastcgi.h"
-#include "shell/record_gate.h"
+#include "shell/request_framing.h"
 
 namespace {
 
@@ -90,9 +90,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.starts_with('R')) bytes = cook(std::string_view(bytes).substr(1));
   bytes.resize(std::min(bytes.size(), kMaxRequest));
-  const GateResult seen =
+  const FramedRequest seen =
       inspect_records({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
-  if (seen.gate != Gate::kWhole) return 0;
+  if (seen.framing != Framing::kWhole) return 0;
   bytes.resize(seen.length);
   const auto whole = read_whole_request(bytes);
   expect(whole.has_value(), "whole is what the book calls whole");
@@ -108,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto began = std::chrono::steady_clock::now();
   const auto request = read_fastcgi_request(ours);
   expect(std::chrono::steady_clock::now() - began < std::chrono::seconds(2), "libfcgi never waits");
-  expect(request.has_value(), "libfcgi takes what the gate lets through");
+  expect(request.has_value(), "libfcgi takes what is whole");
 
   const Request expected = expected_request(*whole);
   expect(request->method == expected.method && request->path == expected.path &&

@@ -1,5 +1,5 @@
 // FastCGI requests read by the book, but for one rule, and in one piece
-// (FastCGI 1.0 §3, §5), to compare the gate and libfcgi with.
+// (FastCGI 1.0 §3, §5), to compare the framing and libfcgi with.
 #pragma once
 
 #include <cstdint>

@@ -55,16 +55,16 @@ test('a restart waits for what is in flight, and keeps nobody waiting at rest', 
 });
 
 describe('a kept connection when the program is told to end', () => {
-  const farewell = { type: fastcgi.STDERR, id: 7, content: Buffer.alloc(0) };
+  const announcement = { type: fastcgi.STDERR, id: 7, content: Buffer.alloc(0) };
 
   test('idle: it is told, and a request that has just been sent is answered', async () => {
     const it = await startProgram(stage, { envFile });
     const connection = await fastcgi.Connection.open(it.address);
     assert.equal((await connection.request({ path: '/' }, { keep: true, id: 7 })).status, 200);
     it.child.kill('SIGTERM');
-    assert.deepEqual(await connection.record(), farewell);
+    assert.deepEqual(await connection.record(), announcement);
     assert.equal((await connection.request({ path: '/' }, { keep: true, id: 7 })).status, 200);
-    assert.deepEqual(await connection.record(), farewell);
+    assert.deepEqual(await connection.record(), announcement);
     assert.equal(await connection.record(), null);
     assert.deepEqual(await it.exited, { code: 0, signal: null });
   });
@@ -79,7 +79,7 @@ describe('a kept connection when the program is told to end', () => {
     it.child.kill('SIGTERM');
     release();
     assert.equal((await answer).status, 200);
-    assert.deepEqual(await connection.record(), farewell);
+    assert.deepEqual(await connection.record(), announcement);
     assert.equal(await connection.record(), null);
     assert.deepEqual(await it.exited, { code: 0, signal: null });
   });

@@ -25,8 +25,8 @@ TEST_CASE("metrics are the sums of all workers' counts") {
   two.request("-", 404);
   one.accepted();
   two.accepted();
-  one.now(3, 2);
-  two.now(4, 1);
+  one.set_gauges(3, 2);
+  two.set_gauges(4, 1);
   CHECK(has_line(metrics, R"(threads_oauth_requests_total{endpoint="/me",status="200"} 2)"));
   CHECK(has_line(metrics, R"(threads_oauth_requests_total{endpoint="/me",status="429"} 1)"));
   CHECK(has_line(metrics, R"(threads_oauth_requests_total{endpoint="-",status="404"} 1)"));

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxParams = std::size_t{32} * 1024;  // bytes
 // The most that one request may take with all its records.
 constexpr std::size_t kMaxRequest = std::size_t{56} * 1024;  // bytes
 
-enum class Gate {
+enum class Framing {
   kIncomplete,     // wait for more
   kWhole,          // one whole RESPONDER request
   kMalformed,      // not that, and never will be
@@ -24,19 +24,19 @@ enum class Gate {
   kParamsTooLong,  // over kMaxParams, or over kMaxRequest before the body
 };
 
-struct GateResult {
-  Gate gate = Gate::kIncomplete;
+struct FramedRequest {
+  Framing framing = Framing::kIncomplete;
   std::size_t length = 0;        // bytes of the whole request; what is behind it is not its own
   std::uint16_t request_id = 0;  // valid unless kMalformed or kIncomplete
   bool keep_connection = false;
 };
 
 // Judges the bytes that a connection holds from the beginning of a request.
-GateResult inspect_records(std::span<const unsigned char> bytes);
+FramedRequest inspect_records(std::span<const unsigned char> bytes);
 
 // The records of a whole reply (STDOUT, its end, END_REQUEST) around a CGI reply of any length.
 std::string reply_records(std::uint16_t request_id, std::string_view cgi_reply);
 
 // An empty STDERR record: says nothing, and makes the peer let go of a kept connection (see
 // worker.cc).
-std::string farewell_record(std::uint16_t request_id);
+std::string close_announcement(std::uint16_t request_id);

@@ -1,4 +1,4 @@
-#include "shell/record_gate.h"
+#include "shell/request_framing.h"
 
 #include <algorithm>
 #include <optional>
@@ -104,9 +104,9 @@ void append_record(std::string& out, unsigned char type, std::uint16_t id,
 
 }  // namespace
 
-GateResult inspect_records(std::span<const unsigned char> bytes) {
-  constexpr GateResult kNoRequest{Gate::kMalformed, 0, 0, false};
-  GateResult result;
+FramedRequest inspect_records(std::span<const unsigned char> bytes) {
+  constexpr FramedRequest kNoRequest{Framing::kMalformed, 0, 0, false};
+  FramedRequest result;
   unsigned char expected = kBeginRequest;  // then kParams, then kStdin
   PairWalk pairs;
   std::size_t params = 0;  // bytes promised so far
@@ -121,7 +121,7 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
     if (expected == kParams) params += record->length;
     if (expected == kStdin) body += record->length;
     if (params > kMaxParams || body > kMaxBody) {
-      result.gate = body > kMaxBody ? Gate::kBodyTooLong : Gate::kParamsTooLong;
+      result.framing = body > kMaxBody ? Framing::kBodyTooLong : Framing::kParamsTooLong;
       return result;
     }
     const bool is_here = bytes.size() - at - kHeader >= record->length + record->padding;
@@ -138,13 +138,13 @@ GateResult inspect_records(std::span<const unsigned char> bytes) {
       if (!pairs.feed(content) || (ends && !pairs.at_boundary())) return kNoRequest;
       if (ends) expected = kStdin;
     } else if (content.empty()) {
-      result.gate = Gate::kWhole;
+      result.framing = Framing::kWhole;
       result.length = at;
       return result;
     }
   }
   if (bytes.size() >= kMaxRequest && expected != kBeginRequest) {
-    result.gate = expected == kStdin ? Gate::kBodyTooLong : Gate::kParamsTooLong;
+    result.framing = expected == kStdin ? Framing::kBodyTooLong : Framing::kParamsTooLong;
   }
   return result;
 }
@@ -161,7 +161,7 @@ std::string reply_records(std::uint16_t request_id, std::string_view cgi_reply) 
   return out;
 }
 
-std::string farewell_record(std::uint16_t request_id) {
+std::string close_announcement(std::uint16_t request_id) {
   std::string out;
   append_record(out, kStderr, request_id, {});
   return out;

@@ -1,5 +1,5 @@
-// The FastCGI gate: only whole, well-formed requests pass.
-#include "shell/record_gate.h"
+// Request framing: only whole, well-formed FastCGI requests reach libfcgi.
+#include "shell/request_framing.h"
 
 #include <doctest/doctest.h>
 
@@ -46,7 +46,7 @@ std::string whole(const std::string& params, const std::string& body) {
   return out + record(5, "");
 }
 
-GateResult inspect(const std::string& bytes) {
+FramedRequest inspect(const std::string& bytes) {
   return inspect_records({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
@@ -58,10 +58,10 @@ TEST_CASE("a whole request passes, and every beginning of it waits") {
   const std::string bytes = whole(kParams, "body");
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     CAPTURE(length);
-    CHECK(inspect(bytes.substr(0, length)).gate == Gate::kIncomplete);
+    CHECK(inspect(bytes.substr(0, length)).framing == Framing::kIncomplete);
   }
-  const GateResult result = inspect(bytes);
-  CHECK(result.gate == Gate::kWhole);
+  const FramedRequest result = inspect(bytes);
+  CHECK(result.framing == Framing::kWhole);
   CHECK(result.length == bytes.size());
   CHECK(result.request_id == 1);
   CHECK(result.keep_connection);
@@ -72,8 +72,8 @@ TEST_CASE("PARAMS may be split anywhere") {
   std::string bytes = begin(1, 0, 258);
   for (const char c : kParams) bytes += record(4, std::string(1, c), 258);
   bytes += record(4, "", 258) + record(5, "", 258);
-  const GateResult result = inspect(bytes);
-  CHECK(result.gate == Gate::kWhole);
+  const FramedRequest result = inspect(bytes);
+  CHECK(result.framing == Framing::kWhole);
   CHECK(result.request_id == 258);
   CHECK_FALSE(result.keep_connection);
 }
@@ -106,32 +106,32 @@ TEST_CASE("what is no RESPONDER request is refused at once") {
   };
   for (const std::string& bytes : cases) {
     CAPTURE(bytes);
-    CHECK(inspect(bytes).gate == Gate::kMalformed);
+    CHECK(inspect(bytes).framing == Framing::kMalformed);
   }
 }
 
 TEST_CASE("a request over a limit is told at once, and where it is over") {
-  const auto gate = [](const std::string& bytes) { return inspect(bytes).gate; };
+  const auto framing = [](const std::string& bytes) { return inspect(bytes).framing; };
   const std::string to_body = begin() + record(4, "");
   // The header of the record that passes the limit is enough: what follows may never come.
   const auto only_header = [](int type, std::size_t size) {
     return record(type, std::string(size, 'x')).substr(0, 8);
   };
-  CHECK(gate(to_body + only_header(5, kMaxBody)) == Gate::kIncomplete);
-  CHECK(gate(to_body + only_header(5, kMaxBody + 1)) == Gate::kBodyTooLong);
-  CHECK(gate(to_body + record(5, std::string(kMaxBody, 'x')) + only_header(5, 1)) ==
-        Gate::kBodyTooLong);
-  CHECK(gate(begin() + only_header(4, kMaxParams)) == Gate::kIncomplete);
-  CHECK(gate(begin() + only_header(4, kMaxParams + 1)) == Gate::kParamsTooLong);
+  CHECK(framing(to_body + only_header(5, kMaxBody)) == Framing::kIncomplete);
+  CHECK(framing(to_body + only_header(5, kMaxBody + 1)) == Framing::kBodyTooLong);
+  CHECK(framing(to_body + record(5, std::string(kMaxBody, 'x')) + only_header(5, 1)) ==
+        Framing::kBodyTooLong);
+  CHECK(framing(begin() + only_header(4, kMaxParams)) == Framing::kIncomplete);
+  CHECK(framing(begin() + only_header(4, kMaxParams + 1)) == Framing::kParamsTooLong);
   CHECK(inspect(begin(1, 1, 7) + record(4, "", 7) + record(5, std::string(60'000, 'x'), 7))
             .request_id == 7);
 
   std::string slivers = begin();
   while (slivers.size() < kMaxRequest) slivers += record(4, std::string(1, '\0'), 1, 255);
-  CHECK(gate(slivers.substr(0, kMaxRequest)) == Gate::kParamsTooLong);
+  CHECK(framing(slivers.substr(0, kMaxRequest)) == Framing::kParamsTooLong);
   slivers = to_body;
   while (slivers.size() < kMaxRequest) slivers += record(5, "x", 1, 255);
-  CHECK(gate(slivers.substr(0, kMaxRequest)) == Gate::kBodyTooLong);
+  CHECK(framing(slivers.substr(0, kMaxRequest)) == Framing::kBodyTooLong);
 }
 
 TEST_CASE("a reply of any length is cut into records that add up") {

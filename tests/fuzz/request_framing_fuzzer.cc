@@ -1,7 +1,7 @@
-// The gate in front of libfcgi: inspect_records() agrees with a reading by the
+// Request framing in front of libfcgi: inspect_records() agrees with a reading by the
 // book, and more bytes never change what it has decided. The input is what a
 // peer sends.
-#include "shell/record_gate.h"
+#include "shell/request_framing.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -13,21 +13,22 @@
 
 namespace {
 
-bool same(const GateResult& a, const GateResult& b) {
-  return a.gate == b.gate && a.length == b.length && a.request_id == b.request_id &&
+bool same(const FramedRequest& a, const FramedRequest& b) {
+  return a.framing == b.framing && a.length == b.length && a.request_id == b.request_id &&
          a.keep_connection == b.keep_connection;
 }
 
-void expect_steady(std::span<const unsigned char> bytes, const GateResult& seen) {
+void expect_steady(std::span<const unsigned char> bytes, const FramedRequest& seen) {
   constexpr std::size_t kMostSteps = 256;
   const std::size_t step = bytes.size() / kMostSteps + 1;
   for (std::size_t length = 0; length < bytes.size(); length += step) {
-    const GateResult before = inspect_records(bytes.first(length));
-    if (before.gate != Gate::kIncomplete) {
+    const FramedRequest before = inspect_records(bytes.first(length));
+    if (before.framing != Framing::kIncomplete) {
       expect(same(before, seen), "what is decided stays so, whatever follows");
     }
-    if (seen.gate == Gate::kWhole && length < seen.length) {
-      expect(before.gate == Gate::kIncomplete, "the beginning of a request waits for its end");
+    if (seen.framing == Framing::kWhole && length < seen.length) {
+      expect(before.framing == Framing::kIncomplete,
+             "the beginning of a request waits for its end");
     }
   }
 }
@@ -55,17 +56,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const unsigned char> bytes(data,
                                              std::min(size, kMaxRequest));  // a worker peeks so far
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const GateResult seen = inspect_records(bytes);
+  const FramedRequest seen = inspect_records(bytes);
   const auto whole = read_whole_request(text);
   const bool fits = whole && whole->params <= kMaxParams && whole->body.size() <= kMaxBody;
-  expect(fits == (seen.gate == Gate::kWhole),
+  expect(fits == (seen.framing == Framing::kWhole),
          "whole is what the book calls whole and the limits allow");
   if (fits) {
     expect(seen.length == whole->length && seen.request_id == whole->id &&
                seen.keep_connection == whole->keep_connection,
            "a whole request is described as it is");
   }
-  if (seen.gate == Gate::kIncomplete)
+  if (seen.framing == Framing::kIncomplete)
     expect(bytes.size() < kMaxRequest, "nobody waits beyond the limit");
   expect_steady(bytes, seen);
   expect_reply(text, static_cast<std::uint16_t>(size));
