@@ -306,7 +306,7 @@ void Worker::serve(Connection& connection, const Request& request) {
 }
 
 void Worker::refuse_unread(Connection& connection, int status, std::string_view sentence) {
-  connection.drain = true;
+  connection.last = true;
   connection.head = false;
   connection.method.clear();
   connection.path = "-";
@@ -323,7 +323,7 @@ void Worker::reply(Connection& connection, const Reply& reply, int upstream_stat
   connection.sent = 0;
   connection.state = Connection::State::kWriting;
   connection.deadline = 0;
-  if (stopping_ || connection.last || connection.drain) bid_farewell(connection);
+  if (stopping_ || connection.last) bid_farewell(connection);
   write(connection);
 }
 
@@ -357,19 +357,19 @@ void Worker::write(Connection& connection) {
   }
   connection.out.clear();
   connection.deadline = 0;
-  if (connection.drain) {
-    shutdown(connection.fd.get(), SHUT_WR);
-    connection.state = Connection::State::kDraining;
-    start_deadline(connection);
-    drain(connection);
-  } else if (connection.keep && !connection.gone) {
+  if (connection.keep && !connection.gone) {
     connection.state = Connection::State::kReading;
-  } else {
-    close(connection.fd.get());
+    return;
   }
+  shutdown(connection.fd.get(), SHUT_WR);
+  connection.state = Connection::State::kDraining;
+  start_deadline(connection);
+  drain(connection);
 }
 
-// Closing with bytes unread would reset the connection, and the peer could lose our reply.
+// Throws away what the peer still sends, until it closes. If we closed first, bytes that we have
+// not read, or that are still on the way, would reset the connection, and the peer could lose our
+// reply.
 void Worker::drain(Connection& connection) {
   for (;;) {
     const ssize_t got = recv(connection.fd.get(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);

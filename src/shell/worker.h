@@ -47,7 +47,7 @@ class Worker {
       kReading,     // for a whole request
       kExchanging,  // for Threads
       kWriting,     // for the peer to take the reply
-      kDraining,    // for the end of a request that is refused unread
+      kDraining,    // for the peer to close, after the last reply
     };
     Fd fd;
     State state = State::kReading;
@@ -56,7 +56,6 @@ class Worker {
     std::uint16_t request_id = 0;
     bool keep = false;   // the peer wants it open after the reply
     bool last = false;   // all the same it is closed then
-    bool drain = false;  // the request is not read: throw it away after the reply
     bool head = false;
     std::string method;
     std::string_view path;  // as the log may show it

@@ -1,12 +1,13 @@
 // Peers that speak FastCGI badly, late, never, or in thousands. After each the program is alive, has asked
 // Threads for nothing that was not a whole request, and serves the next at once.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { assertNothingLeaked, code, otherToken, token } from '../lib/canaries.mjs';
 import { ABORT, BEGIN, cgiParams, Connection, encodeParams, encodeRequest, END, GET_VALUES, PARAMS, record, send, STDERR, STDIN, STDOUT } from '../lib/fastcgi.mjs';
 import { assertContract, cpuTicks, descriptors, hasSanitizers, memory, pause, push, sockets, timed, until } from '../lib/hostile.mjs';
 import { startProgram, writeEnv } from '../lib/servers.mjs';
-import { Stage } from '../lib/stage.mjs';
+import { connect, inTime, Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
 const stage = new Stage();
@@ -224,6 +225,36 @@ test('pipelined requests are answered in order or refused by closing, never mixe
   }
   await assertServes();
 });
+
+// npm's fastcgi-client ends its input twice after stdin.end(''): the empty text becomes an empty STDIN record, and so
+// does the end. Closing while the second one is on its way would reset the connection and take the reply with it.
+for (const tcp of [false, true]) {
+  const where = tcp ? 'TCP' : 'a unix socket';
+  test(`a second end of the input, sent after the reply, finds the connection open: ${where}`, async () => {
+    const { address } = await startProgram(stage, { envFile, tcp });
+    const socket = await connect({ ...address, allowHalfOpen: true });
+    const connection = new Connection(socket);
+    let failed;
+    socket.on('error', (error) => { failed = error; });
+    const [toldTheEnd, closed] = [once(socket, 'end'), new Promise((resolve) => { socket.once('close', resolve); })];
+    connection.write(encode({ path: '/config' }));
+    assert.equal((await connection.answer()).status, 200);
+    await inTime(toldTheEnd, 'the end of the reply');
+    await push(socket, ended(STDIN));
+    socket.end();
+    await inTime(closed, 'the close');
+    assert.equal(failed, undefined);
+  });
+  test(`a second end of the input, sent with the first, costs no reply: ${where}`, async () => {
+    const { address } = await startProgram(stage, { envFile, tcp });
+    for (const keep of [false, true]) {
+      const connection = await Connection.open(address);
+      for (const bytes of [encode({ path: '/config' }, { keep }), ended(STDIN)]) await push(connection.socket, bytes);
+      assert.equal((await connection.answer()).status, 200);
+      connection.close();
+    }
+  });
+}
 
 test('2,000 requests of random damage', async () => {
   // A fixed generator: the same damage each time.
