@@ -288,6 +288,51 @@ test('100 peers that never read their answers of 64 KiB', async () => {
   for (const peer of peers) peer.close();
 });
 
+// A peer has ten seconds for its part; a connection on which nothing is due may stay for ever.
+describe('let go of after a while, but for an idle kept connection:', { concurrency: true }, () => {
+  const big = { body: `{"a":"${'x'.repeat(65_000)}"}` };
+  const config = { path: '/config' };
+  const half = encode(config).subarray(0, -4);
+  const peers = {
+    'a peer that says nothing': () => {},
+    'half a request': (peer) => push(peer.socket, half),
+    'half a second request on a kept connection': async (peer) => {
+      assert.equal((await peer.request(config, { keep: true })).status, 200);
+      await push(peer.socket, half);
+    },
+    'a peer that does not close after its last reply': async (peer) => assert.equal((await peer.request(config)).status, 200),
+    'a peer that does not close after a refusal': async (peer) => {
+      await push(peer.socket, encodeRequest({ params: cgiParams(login), body: ' '.repeat(20_000) }));
+      assert.equal((await peer.answer()).status, 413);
+    },
+    // The first two replies fit into the socket's buffer.
+    'a peer that takes no reply': async (peer, threads) => {
+      peer.socket.pause();
+      for (const id of [1, 2]) {
+        await push(peer.socket, encode(me, { keep: true, id }));
+        await until(() => threads.requests.length > id, `request ${id} is served`);
+      }
+      await push(peer.socket, Buffer.concat([encode(me, { keep: true, id: 3 }), encode(me, { keep: true, id: 4 })]));
+    },
+  };
+  for (const [name, act] of Object.entries(peers)) {
+    test(name, async () => {
+      const threads = await Upstream.start(stage);
+      threads.answers(big);
+      const { pid, address } = await startProgram(stage, { envFile: writeEnv(stage, { THREADS_API_URL: threads.url }) });
+      const idle = await Connection.open(address);
+      assert.equal((await idle.request(me, { keep: true })).status, 200);  // after it libcurl has all sockets that it needs
+      const open = sockets(pid).unix;
+      const peer = new Connection(await connect({ ...address, allowHalfOpen: true }));
+      await act(peer, threads);
+      await until(() => sockets(pid).unix === open + 1, 'the peer is accepted');
+      await until(() => sockets(pid).unix === open, 'the peer is let go of', 20_000);
+      assert.equal((await idle.request(config, { keep: true })).status, 200);
+      for (const connection of [peer, idle]) connection.close();
+    });
+  }
+});
+
 for (const [name, bytes] of Object.entries({ silent: Buffer.alloc(0), 'half-sent': encode(login).subarray(0, -4) })) {
   test(`2,000 ${name} connections: a normal request is not delayed, and memory stays small`, async () => {
     const own = await startProgram(stage, { envFile });
