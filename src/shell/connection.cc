@@ -58,12 +58,7 @@ void Connection::reply(std::string_view cgi_reply, bool last) {
   out_ = reply_records(request_id_, cgi_reply);
   sent_ = 0;
   state_ = State::kWriting;
-  if (last || has_surplus_ || drain_) announce_close();
-}
-
-void Connection::refuse(std::string_view cgi_reply) {
-  drain_ = true;
-  reply(cgi_reply, true);
+  if (last || has_surplus_) announce_close();
 }
 
 void Connection::write() {
@@ -79,15 +74,16 @@ void Connection::write() {
   }
   out_.clear();
   sent_ = 0;
-  if (drain_) {
+  if (keep_ && !ended_) {
+    state_ = State::kReading;
+  } else {
     shutdown(fd(), SHUT_WR);
     state_ = State::kDraining;
-  } else {
-    state_ = keep_ && !ended_ ? State::kReading : State::kClosed;
   }
 }
 
-// To close with bytes unread would reset the connection, and the peer could lose our reply.
+// Throws away what the peer still sends, until it closes. If we closed first, bytes that are unread
+// or still on the way would reset the connection, and the peer could lose our reply.
 void Connection::drain(std::span<unsigned char> scratch) {
   for (;;) {
     const ssize_t got = recv(fd(), scratch.data(), scratch.size(), MSG_DONTWAIT);

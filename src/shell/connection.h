@@ -18,7 +18,7 @@ class Connection {
     kReading,    // for a whole request
     kAnswering,  // for a reply that somebody else works on
     kWriting,    // for the peer to take the reply
-    kDraining,   // for the end of a request that was refused unread
+    kDraining,   // for the peer to close, after the last reply
     kClosed,     // for nothing: to be thrown away
   };
 
@@ -40,7 +40,7 @@ class Connection {
     kHalf,         // of a request: wait, but not for ever
     kRequest,      // whole; the state is kAnswering
     kMalformed,    // the state is kClosed
-    kBodyTooLong,  // refuse() is expected, and so for the next one
+    kBodyTooLong,  // to be refused by a last reply, and so is the next one
     kParamsTooLong,
     kEnd,  // the state is kClosed
   };
@@ -51,9 +51,6 @@ class Connection {
   // The reply to the request, in CGI form; the state is kWriting. `last`: the connection is closed
   // behind it, and the peer told so.
   void reply(std::string_view cgi_reply, bool last);
-  // The same for a request that is refused unread: what is left of it is thrown away behind the
-  // reply.
-  void refuse(std::string_view cgi_reply);
   // Writes on, in kWriting. The next state is kWriting again if the peer does not take all.
   void write();
   // Throws away what has come, in kDraining.
@@ -73,7 +70,6 @@ class Connection {
   std::uint16_t request_id_ = 0;
   bool keep_ = false;         // the peer wants it open after the reply
   bool has_surplus_ = false;  // bytes behind the request, which libfcgi's reading ahead has lost
-  bool drain_ = false;        // after the reply
   std::string out_;
   std::size_t sent_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 
@@ -20,6 +21,12 @@ constexpr int kFirstListenFd = 3;
 
 [[noreturn]] void fail(const std::string& address, const std::string& why) {
   throw std::runtime_error("cannot listen at " + address + ": " + why);
+}
+
+Fd stream_socket(int family, int flags, const std::string& address) {
+  Fd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (fd.get() < 0) fail(address, std::strerror(errno));
+  return fd;
 }
 
 bool is_listening(int fd) {
@@ -79,13 +86,15 @@ void ListeningSocket::listen_at_path(const std::string& path, mode_t mode) {
   struct stat file {};
   if (lstat(path.c_str(), &file) == 0) {
     if (!S_ISSOCK(file.st_mode)) fail(path, "something that is no socket lies there");
-    const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (connect(probe.get(), raw, sizeof address) == 0 || errno != ECONNREFUSED) {
+    const Fd probe = stream_socket(AF_UNIX, SOCK_NONBLOCK, path);
+    // EAGAIN: the queue of one that listens is full.
+    if (connect(probe.get(), raw, sizeof address) == 0 || errno == EAGAIN) {
       fail(path, "another process is listening there");
     }
+    if (errno != ECONNREFUSED) fail(path, std::strerror(errno));
     unlink(path.c_str());
   }
-  fd_ = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  fd_ = stream_socket(AF_UNIX, 0, path);
   // The umask makes the mode right from the first moment.
   const mode_t old_mask = umask(~mode & 0777U);
   const int bound = bind(fd_.get(), raw, sizeof address);
@@ -108,18 +117,18 @@ void ListeningSocket::listen_at_host(const std::string& host, const std::string&
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV | AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); code != 0) {
+  addrinfo* list = nullptr;
+  if (const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &list); code != 0) {
     fail(name, gai_strerror(code));
   }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> found(list, freeaddrinfo);
+  // The first will do: addresses that this machine cannot use come last (RFC 6724 §6, rule 1).
   const int on = 1;
-  fd_ = Fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  fd_ = stream_socket(found->ai_family, 0, name);
   setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const bool bound =
-      bind(fd_.get(), found->ai_addr, found->ai_addrlen) == 0 && listen(fd_.get(), kBacklog) == 0;
-  const int error = errno;
-  freeaddrinfo(found);
-  if (!bound) fail(name, std::strerror(error));
+  if (bind(fd_.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(fd_.get(), kBacklog) != 0) {
+    fail(name, std::strerror(errno));
+  }
 }
 
 std::vector<int> inherited_sockets() {

@@ -13,6 +13,9 @@
 namespace {
 
 constexpr std::size_t kMaxIdleTransfers = 256;
+// With so many lanes given up, Threads is slow as a whole, and yet another connection would not
+// help.
+constexpr std::size_t kMaxRetired = 8;
 
 struct Api {
   std::string host;
@@ -129,7 +132,8 @@ void Upstream::begin(std::unique_ptr<Transfer> transfer, Clock::time_point now) 
 
 // The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
 Lane& Upstream::lane_for_exchange(Clock::time_point now) {
-  if (shares_connections_ && !lanes_.empty() && lanes_.front()->is_doubtful(now)) {
+  if (shares_connections_ && !lanes_.empty() && retired_.size() < kMaxRetired &&
+      lanes_.front()->is_doubtful(now)) {
     retire(*lanes_.front());
   }
   auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& lane) {

@@ -306,7 +306,7 @@ void Worker::refuse(Client& client, int status, std::string_view sentence) {
   client.method.clear();
   client.path = "-";
   client.began = now_;
-  client.connection.refuse(log_and_encode(client, detail_reply(status, sentence), 0));
+  client.connection.reply(log_and_encode(client, detail_reply(status, sentence), 0), true);
 }
 
 void Worker::reply(Client& client, const Reply& reply, int upstream_status) {

@@ -1,12 +1,13 @@
 // Peers that speak FastCGI badly, late, never, or in thousands. After each the program is alive, has asked
 // Threads for nothing that was not a whole request, and serves the next at once.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { assertNothingLeaked, code, otherToken, token } from '../lib/canaries.mjs';
 import { ABORT, BEGIN, cgiParams, Connection, encodeParams, encodeRequest, END, GET_VALUES, PARAMS, record, send, STDERR, STDIN, STDOUT } from '../lib/fastcgi.mjs';
 import { assertContract, cpuTicks, descriptors, hasSanitizers, memory, pause, push, sockets, timed, until } from '../lib/hostile.mjs';
 import { startProgram, writeEnv } from '../lib/servers.mjs';
-import { Stage } from '../lib/stage.mjs';
+import { connect, inTime, Stage } from '../lib/stage.mjs';
 import { Upstream } from '../lib/upstream.mjs';
 
 const stage = new Stage();
@@ -225,6 +226,36 @@ test('pipelined requests are answered in order or refused by closing, never mixe
   await assertServes();
 });
 
+// npm's fastcgi-client ends its input twice after stdin.end(''): the empty text becomes an empty STDIN record, and so
+// does the end. Closing while the second one is on its way would reset the connection and take the reply with it.
+for (const tcp of [false, true]) {
+  const where = tcp ? 'TCP' : 'a unix socket';
+  test(`a second end of the input, sent after the reply, finds the connection open: ${where}`, async () => {
+    const { address } = await startProgram(stage, { envFile, tcp });
+    const socket = await connect({ ...address, allowHalfOpen: true });
+    const connection = new Connection(socket);
+    let failed;
+    socket.on('error', (error) => { failed = error; });
+    const [toldTheEnd, closed] = [once(socket, 'end'), new Promise((resolve) => { socket.once('close', resolve); })];
+    connection.write(encode({ path: '/config' }));
+    assert.equal((await connection.answer()).status, 200);
+    await inTime(toldTheEnd, 'the end of the reply');
+    await push(socket, ended(STDIN));
+    socket.end();
+    await inTime(closed, 'the close');
+    assert.equal(failed, undefined);
+  });
+  test(`a second end of the input, sent with the first, costs no reply: ${where}`, async () => {
+    const { address } = await startProgram(stage, { envFile, tcp });
+    for (const keep of [false, true]) {
+      const connection = await Connection.open(address);
+      for (const bytes of [encode({ path: '/config' }, { keep }), ended(STDIN)]) await push(connection.socket, bytes);
+      assert.equal((await connection.answer()).status, 200);
+      connection.close();
+    }
+  });
+}
+
 test('2,000 requests of random damage', async () => {
   // A fixed generator: the same damage each time.
   let seed = 20_26;
@@ -255,6 +286,51 @@ test('100 peers that never read their answers of 64 KiB', async () => {
   await until(() => upstream.requests.length >= 100, 'all are served');
   await assertServes();
   for (const peer of peers) peer.close();
+});
+
+// A peer has ten seconds for its part; a connection on which nothing is due may stay for ever.
+describe('let go of after a while, but for an idle kept connection:', { concurrency: true }, () => {
+  const big = { body: `{"a":"${'x'.repeat(65_000)}"}` };
+  const config = { path: '/config' };
+  const half = encode(config).subarray(0, -4);
+  const peers = {
+    'a peer that says nothing': () => {},
+    'half a request': (peer) => push(peer.socket, half),
+    'half a second request on a kept connection': async (peer) => {
+      assert.equal((await peer.request(config, { keep: true })).status, 200);
+      await push(peer.socket, half);
+    },
+    'a peer that does not close after its last reply': async (peer) => assert.equal((await peer.request(config)).status, 200),
+    'a peer that does not close after a refusal': async (peer) => {
+      await push(peer.socket, encodeRequest({ params: cgiParams(login), body: ' '.repeat(20_000) }));
+      assert.equal((await peer.answer()).status, 413);
+    },
+    // The first two replies fit into the socket's buffer.
+    'a peer that takes no reply': async (peer, threads) => {
+      peer.socket.pause();
+      for (const id of [1, 2]) {
+        await push(peer.socket, encode(me, { keep: true, id }));
+        await until(() => threads.requests.length > id, `request ${id} is served`);
+      }
+      await push(peer.socket, Buffer.concat([encode(me, { keep: true, id: 3 }), encode(me, { keep: true, id: 4 })]));
+    },
+  };
+  for (const [name, act] of Object.entries(peers)) {
+    test(name, async () => {
+      const threads = await Upstream.start(stage);
+      threads.answers(big);
+      const { pid, address } = await startProgram(stage, { envFile: writeEnv(stage, { THREADS_API_URL: threads.url, THREADS_TIMEOUT: '20' }) });
+      const idle = await Connection.open(address);
+      assert.equal((await idle.request(me, { keep: true })).status, 200);  // after it libcurl has all sockets that it needs
+      const open = sockets(pid).unix;
+      const peer = new Connection(await connect({ ...address, allowHalfOpen: true }));
+      await act(peer, threads);
+      await until(() => sockets(pid).unix === open + 1, 'the peer is accepted');
+      await until(() => sockets(pid).unix === open, 'the peer is let go of', 20_000);
+      assert.equal((await idle.request(config, { keep: true })).status, 200);
+      for (const connection of [peer, idle]) connection.close();
+    });
+  }
 });
 
 for (const [name, bytes] of Object.entries({ silent: Buffer.alloc(0), 'half-sent': encode(login).subarray(0, -4) })) {

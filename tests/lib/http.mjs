@@ -1,6 +1,6 @@
 // HTTP by hand over a socket, so that odd requests can be sent, and the one shape of answer that
 // all tests look at: {status, headers, body, text, get(name), all(name)}.
-import { connect } from './stage.mjs';
+import { connect, inTime } from './stage.mjs';
 
 let last = 1;
 // Every address of 127/8 is loopback: with one per request the rate limit stays out of the way.
@@ -57,7 +57,7 @@ export async function sendRaw(port, bytes, { head = false, from = nextAddress(),
   socket.on('data', (part) => parts.push(part));
   socket.on('error', () => {});  // a server may reset once it has answered what it did not want
   if (end) socket.end(bytes); else socket.write(bytes);
-  await new Promise((resolve) => { socket.once('close', resolve); });
+  await inTime(new Promise((resolve) => { socket.once('close', resolve); }), 'the end of the answer');
   return parseAnswer(Buffer.concat(parts), head);
 }
 

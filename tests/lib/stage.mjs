@@ -31,10 +31,23 @@ export async function freePort() {
   return port;
 }
 
+// Waits for something that a peer has to do. A peer that never does it fails the test instead of hanging it.
+export async function inTime(promise, what, ms = 20_000) {
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 // Connects to {path} or {port, host}; rejects with the socket's error.
 export async function connect(address) {
   const socket = net.connect(address);
-  await once(socket, 'connect');
+  await inTime(once(socket, 'connect'), 'a connection');
   return socket;
 }
 

@@ -2,6 +2,7 @@
 // was sent to it.
 import { once } from 'node:events';
 import http from 'node:http';
+import { inTime } from './stage.mjs';
 
 // An answer: {status, headers, body}, or {raw: bytes} written as they are before the connection is
 // closed, or {hang: true}, or {reset: true}, or a function of the request that returns one.
@@ -31,7 +32,7 @@ export class Upstream {
 
   // Resolves once a request has arrived.
   async asked() {
-    if (this.requests.length === 0) await once(this.server, 'asked');
+    if (this.requests.length === 0) await inTime(once(this.server, 'asked'), 'a request to Threads');
     return this.requests[0];
   }
 

@@ -7,6 +7,7 @@ import { assertNothingLeaked } from '../lib/canaries.mjs';
 import { send } from '../lib/fastcgi.mjs';
 import { pause, timed } from '../lib/hostile.mjs';
 import { enterNamespace, NameServer } from '../lib/namespace.mjs';
+import { runCgi, writeEnv } from '../lib/servers.mjs';
 import { Stage } from '../lib/stage.mjs';
 import { me, Threads } from './rig.mjs';
 
@@ -60,6 +61,14 @@ describe('name servers that do not answer', { skip }, () => {
     assert.deepEqual(ended, { code: 0, signal: null });
     assert.ok(ms < 2 * timeout, `SIGTERM took ${ms} ms`);
     assert.equal((await last)[0].status, 504);
+  });
+
+  test('as CGI: 504 at the timeout, and the process ends', async () => {
+    names.address = null;
+    const envFile = writeEnv(stage, { THREADS_API_URL: 'https://threads.test', THREADS_TIMEOUT: `${timeout / 1000}` });
+    const [{ status, code }, ms] = await timed(() => runCgi(stage, { envFile }, me));
+    assert.deepEqual([status, code], [504, 0]);
+    assert.ok(ms < 2 * timeout, `${ms} ms`);
   });
 
   test('a name that was found before is used while they are silent, and looked up again when they are back', async () => {

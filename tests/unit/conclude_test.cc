@@ -152,8 +152,24 @@ TEST_CASE("no secret, token, code or URL comes back, whatever Threads repeats") 
   }
 }
 
-TEST_CASE("a null token beside an error is no success") {
-  CHECK(answered(200, R"({"access_token":null,"error":{"message":"no"}})").status == 400);
+TEST_CASE("under 200 an error beside a token is no refusal, beside anything else it is") {
+  for (const std::string error : {R"("error":{"message":"no"})", R"("error":"no")",
+                                  R"("error_type":"OAuthException","error_message":"no")"}) {
+    CAPTURE(error);
+    for (const std::string& body : {"{\"access_token\":\"THQVJ\"," + error + "}",
+                                    "{" + error + ",\"access_token\":\"THQVJ\"}"}) {
+      const Reply reply = answered(200, body);
+      CHECK(reply.status == 200);
+      CHECK(reply.body == body);
+      CHECK(answered(400, body).status == 400);
+    }
+    for (const std::string token : {"null", "7", "{}", "[\"THQVJ\"]", "false"}) {
+      CAPTURE(token);
+      const Reply reply = answered(200, "{\"access_token\":" + token + "," + error + "}");
+      CHECK(reply.status == 400);
+      CHECK(reply.body.starts_with("{\"detail\":\"no\","));
+    }
+  }
 }
 
 TEST_CASE("short codes do not tear the message apart") {

@@ -28,6 +28,27 @@ const std::string kOtherAlgorithm =
 const std::string kNoAlgorithm = "K6tQDMlgbntfDABB-Nw9fJQqb-bVF3FomyQprrL7EEE.eyJ1c2VyX2lkIjoiMSJ9";
 const std::string kNoUser =
     "b3UJ9u-fATuFaU_Cmmktja0cpZFjzP25YoXYo55_1GM.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiJ9";
+const std::string kEmptyUser =
+    "CPFDQ2a5QnOfbABOk28o4Xg6u0esRUtVeCuDcKirDv0.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsInVz"
+    "ZXJfaWQiOiIifQ";
+const std::string kNegativeUser =
+    "kADZY-_ZPIlNUEu9qWF27lUUN9OeycKs5361h462EA8.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsInVz"
+    "ZXJfaWQiOi01fQ";
+const std::string kFractionalUser =
+    "greBUpUqnn2y-ceHAdXDi1EF1umP42TbR8MgjsNqK30.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsInVz"
+    "ZXJfaWQiOjEuNX0";
+// User ids of 64 and of 65 letters.
+const std::string kLongUser =
+    "P84BWKeOeJxcvpAw_0cTL4uDWGWiHvPK55aw8prgQyw.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsInVz"
+    "ZXJfaWQiOiJ1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1"
+    "dXV1dXV1dXV1In0";
+const std::string kTooLongUser =
+    "r_f3pGct-TJJDWjPL1FWA68i6-_XaUdBR04dPWZy5mI.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsInVz"
+    "ZXJfaWQiOiJ1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1"
+    "dXV1dXV1dXV1dSJ9";
+const std::string kLowerCaseAlgorithm =
+    "MBIvIuyC5vWO2H4VnpUHUgaYeRJpPEoOKbjC_RI7R_M.eyJhbGdvcml0aG0iOiJobWFjLXNoYTI1NiIsInVz"
+    "ZXJfaWQiOiIxNzg0MTQwNTc5MzE4NzIxOCJ9";
 const std::string kNoObject = "PN-EuJqT7m3qd-WKCkdoOSNJ95nc8M0bhz9wpkdSeUA.W10";
 const std::string kNoJson = "5tghbMzuTkIhWVwZh9_1DNZQCvb9P-pCIXhF9sYs2YM.ew";
 
@@ -78,11 +99,16 @@ TEST_CASE("base64url, padded and unpadded, and nothing else") {
 }
 
 TEST_CASE("a genuine signed_request names its user, as text or as a number, by any secret") {
-  for (const std::string& text : {kText, kPadded, kNumber}) {
+  for (const std::string& text : {kText, kPadded, kNumber, kLowerCaseAlgorithm}) {
     CAPTURE(text);
     CHECK(read_signed_request(text, {"app-secret"}) == "17841405793187218");
     CHECK(read_signed_request(text, {"other", "", "app-secret"}) == "17841405793187218");
   }
+}
+
+TEST_CASE("a user id has up to 64 characters") {
+  CHECK(read_signed_request(kLongUser, {"app-secret"}) == std::string(64, 'u'));
+  CHECK_FALSE(read_signed_request(kTooLongUser, {"app-secret"}));
 }
 
 TEST_CASE("everything else is refused") {
@@ -90,11 +116,26 @@ TEST_CASE("everything else is refused") {
   CHECK_FALSE(read_signed_request(kText, {}));
   CHECK_FALSE(read_signed_request(kText, {""}));
   const std::size_t dot = kText.find('.');
-  for (const std::string& bad :
-       {std::string(), std::string("."), std::string(".."), kText.substr(0, dot), kText.substr(dot),
-        kText.substr(0, dot + 1), kText + ".", kText + "x", "x" + kText, " " + kText,
-        kText.substr(0, dot - 2) + kText.substr(dot), kNumber.substr(0, dot) + kText.substr(dot),
-        kOtherAlgorithm, kNoAlgorithm, kNoUser, kNoObject, kNoJson}) {
+  for (const std::string& bad : {std::string(),
+                                 std::string("."),
+                                 std::string(".."),
+                                 kText.substr(0, dot),
+                                 kText.substr(dot),
+                                 kText.substr(0, dot + 1),
+                                 kText + ".",
+                                 kText + "x",
+                                 "x" + kText,
+                                 " " + kText,
+                                 kText.substr(0, dot - 2) + kText.substr(dot),
+                                 kNumber.substr(0, dot) + kText.substr(dot),
+                                 kOtherAlgorithm,
+                                 kNoAlgorithm,
+                                 kNoUser,
+                                 kEmptyUser,
+                                 kNegativeUser,
+                                 kFractionalUser,
+                                 kNoObject,
+                                 kNoJson}) {
     CAPTURE(bad);
     CHECK_FALSE(read_signed_request(bad, {"app-secret"}).has_value());
   }
