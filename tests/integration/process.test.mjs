@@ -55,13 +55,6 @@ describe('options', () => {
   }
 });
 
-for (const binary of ['threads-oauth.fcgi', 'threads-sandbox.fcgi']) {
-  test(`${binary} says in the log which program serves`, async () => {
-    const serving = await startProgram(stage, { envFile, binary });
-    await serving.said(new RegExp(`^time=\\S+ msg="serving: ${binary.replace('.fcgi', '')}, workers 1, `, 'm'));
-  });
-}
-
 describe('wrong configuration: one line that names the variable, exit 78', () => {
   const cases = [
     ['THREADS_APP_ID', { THREADS_APP_ID: undefined }],

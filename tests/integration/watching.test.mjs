@@ -208,4 +208,11 @@ describe('the log', () => {
   });
 });
 
+for (const binary of ['threads-oauth.fcgi', 'threads-sandbox.fcgi']) {
+  test(`${binary} says in the log which program serves`, async () => {
+    const serving = await startProgram(stage, { envFile, binary });
+    await serving.said(new RegExp(`^time=\\S+ msg="serving: ${binary.replace('.fcgi', '')}, workers 1, `, 'm'));
+  });
+}
+
 test('nothing leaked', () => assertNothingLeaked(stage));
