@@ -1,8 +1,10 @@
 # threads-oauth: `make help` lists what can be made. Settings are at the top; `make V=1` shows commands.
 
-VERSION   = 0.1.0
+# The newest release of the changelog.
+VERSION  := $(shell sed -n 's/^\#\# \([0-9].*\)/\1/p' CHANGELOG.md | head -1)
 CXX      ?= g++
 CXXFLAGS ?= -O2 -g
+WERROR   ?= -Werror
 BUILD    ?= build
 PORT     ?= 8080
 PREFIX   ?= /usr/local
@@ -13,7 +15,7 @@ SANITIZE ?=
 # The last two are for clang (`make fuzz`, editors): it does not know all of these, and RapidJSON's
 # operators are older than C++20.
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
-           -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough -Werror \
+           -Wuseless-cast -Wnon-virtual-dtor -Wformat=2 -Wimplicit-fallthrough $(WERROR) \
            -Wno-unknown-warning-option -Wno-ambiguous-reversed-operator
 # Control-flow protection is not there for every processor.
 HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
@@ -22,7 +24,7 @@ CHECKED  = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-r
            $(if $(findstring clang,$(CXX)),-fsanitize-ignorelist=tests/fuzz/sanitizer.ignorelist)
 
 cxxflags = -std=c++20 -pthread $(WARNINGS) $(if $(SANITIZE),$(CHECKED),$(CXXFLAGS) $(HARDEN)) \
-           -Isrc -I$(BUILD) -DVERSION='"$(VERSION)"' $(CPPFLAGS)
+           -Isrc -I$(BUILD) $(CPPFLAGS)
 ldflags  = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 libs     = -lfcgi -lcurl -lcrypto
 
@@ -47,7 +49,7 @@ define reader_if_possible
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: all run docs test bench fuzz lint format install deb clean help seeds compile_commands.json
+.PHONY: all run docs test bench fuzz lint format install deb clean help seeds compile_commands.json asan tsan
 
 all: ## build both programs into build/
 	@deploy/need build
@@ -65,13 +67,34 @@ docs: ## fetch what /docs shows the API's description with (by npm)
 	@deploy/need docs
 	$(quiet)$(MAKE) --no-print-directory $(reader)
 
+# What a suite needs beside its own files: Debian packages (a purpose of deploy/need), things to make. A suite
+# that is not named here needs all packages and both programs.
+suites = $(or $(SUITE),unit page integration openapi hostile outages load servers package tool browser fuzz asan tsan)
+packages_unit = unit
+packages_page = node
+packages_fuzz = build
+packages_asan = test
+made_unit = $(BUILD)/unit-tests
+made_page =
+made_fuzz = asan
+made_asan = asan
+made_tsan = tsan
+packages_of = $(if $(filter undefined,$(origin packages_$(1))),test,$(packages_$(1)))
+made_by     = $(if $(filter undefined,$(origin made_$(1))),$(programs) $(reader),$(made_$(1)))
+to_make     = $(sort $(foreach suite,$(suites),$(call made_by,$(suite))))
+
 test: ## all tests; SUITE="unit page integration ..." runs some
-	@deploy/need test
-	$(quiet)$(MAKE) --no-print-directory $(jobs) $(programs) $(BUILD)/unit-tests $(reader)
-	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/asan SANITIZE=address,undefined \
-	  $(BUILD)/asan/threads-oauth.fcgi $(BUILD)/asan/threads-sandbox.fcgi $(BUILD)/asan/unit-tests seeds
-	$(quiet)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread $(BUILD)/tsan/threads-oauth.fcgi
-	@tests/run $(SUITE)
+	@deploy/need $(sort $(foreach suite,$(suites),$(call packages_of,$(suite))))
+	$(if $(to_make),$(quiet)$(MAKE) --no-print-directory $(jobs) $(to_make))
+	@BUILD=$(BUILD) tests/run $(suites)
+
+asan:
+	$(quiet)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined \
+	  $(if $(filter fuzz,$(suites)),seeds) \
+	  $(if $(filter asan,$(suites)),$(addprefix $(BUILD)/asan/,threads-oauth.fcgi threads-sandbox.fcgi unit-tests))
+
+tsan:
+	$(quiet)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread $(BUILD)/tsan/threads-oauth.fcgi
 
 bench: ## measure the program beside nginx, libcurl, PHP-FPM and Node
 	@deploy/need build run bench
@@ -150,6 +173,14 @@ $(BUILD)/%.o: %.cc Makefile
 	$(call say,CXX,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CXX) $(cxxflags) -MMD -MP -c -o $@ $<
+
+# Nobody waits for the unit tests to run, everybody for them to compile.
+$(call objects,$(units)): CXXFLAGS += -O0
+$(call objects,$(units)): HARDEN = -fPIE
+
+# The only one that knows the version: a new one rebuilds nothing else.
+$(BUILD)/src/shell/version.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
+$(BUILD)/src/shell/version.o: CHANGELOG.md
 
 # What each object was made from, as the compiler saw it.
 -include $(patsubst %.o,%.d,$(call objects,src/main.cc src/sandbox/main.cc $(core) $(shells) $(sandbox) $(units) \

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string>
 
+#include "shell/version.h"
+
 namespace {
 
 static_assert(Totals::kErrors[static_cast<std::size_t>(Failure::kTooLarge)] == "too_large");
@@ -171,7 +173,7 @@ std::string Metrics::text() const {
 
   out.begin("threads_oauth_build_info", "gauge", "Always 1; what is running is in the labels.");
   out.value("",
-            label("version", VERSION) + "," +
+            label("version", kVersion) + "," +
                 label("libcurl", curl_version_info(CURLVERSION_NOW)->version),
             "1");
   out.single("process_start_time_seconds", "gauge", "When the process started, since 1970.",

@@ -21,6 +21,7 @@
 #include "shell/options.h"
 #include "shell/server.h"
 #include "shell/transfer.h"
+#include "shell/version.h"
 
 namespace {
 
@@ -215,7 +216,7 @@ int run_program(const Program& program, int argc, char** argv) {
       return 0;
     }
     if (options.version) {
-      std::cout << program.name << ' ' << VERSION << '\n';
+      std::cout << program.name << ' ' << kVersion << '\n';
       return 0;
     }
     if (options.check) return check(program, options);

@@ -2,6 +2,6 @@
 // `const { chromium } = npm('playwright-core')`.
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { root } from './stage.mjs';
+import { build } from './stage.mjs';
 
-export const npm = createRequire(path.join(root, 'build/npm/package.json'));
+export const npm = createRequire(path.join(build, 'npm/package.json'));

@@ -3,14 +3,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { root } from './stage.mjs';
+import { build } from './stage.mjs';
 
 function find() {
   if (spawnSync('promtool', ['--version']).status === 0) return 'promtool';
-  const folder = path.join(root, 'build/prometheus');
+  const folder = path.join(build, 'prometheus');
   const promtool = path.join(folder, 'usr/bin/promtool');
   if (fs.existsSync(promtool)) return promtool;
-  const fresh = fs.mkdtempSync(path.join(root, 'build/prometheus-'));
+  const fresh = fs.mkdtempSync(path.join(build, 'prometheus-'));
   fs.chmodSync(fresh, 0o777);  // apt-get fetches as a user of its own
   execFileSync('apt-get', ['-qq', 'download', 'prometheus'], { cwd: fresh, stdio: ['ignore', 'ignore', 'pipe'] });
   const [deb] = fs.readdirSync(fresh);

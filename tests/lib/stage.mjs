@@ -9,8 +9,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
-const build = path.resolve(root, process.env.THREADS_BUILD ?? 'build');
-export const reader = path.join(root, 'build/docs');  // what /docs shows the description with
+// Where `make` builds, and where the programs under test are: those with a sanitizer have a folder of their own.
+export const build = path.resolve(root, process.env.BUILD ?? 'build');
+const programs = path.resolve(root, process.env.THREADS_BUILD ?? build);
+export const reader = path.join(build, 'docs');  // what /docs shows the description with
 
 // As root the servers run as www-data, as they do on a real machine.
 const account = process.getuid() === 0 ? lookUp('www-data') : {};
@@ -109,7 +111,7 @@ export class Stage {
   // The program itself ('threads-oauth.fcgi' or 'threads-sandbox.fcgi'), copied here once: the
   // checkout may be in a folder that www-data cannot enter.
   binary(name) {
-    return fs.existsSync(this.path(name)) ? this.path(name) : this.copy(path.join(build, name), name);
+    return fs.existsSync(this.path(name)) ? this.path(name) : this.copy(path.join(programs, name), name);
   }
 
   // Starts a process. Its output is kept; `exited` resolves to {code, signal}.

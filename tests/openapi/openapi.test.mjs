@@ -30,7 +30,7 @@ test('it is a valid OpenAPI 3.1 document', async () => {
 });
 
 test('its version is the one that is built', () => {
-  assert.equal(document.info.version, /^VERSION += (.+)$/m.exec(fs.readFileSync(path.join(root, 'Makefile'), 'utf8'))[1]);
+  assert.equal(document.info.version, /^## (\d.*)$/m.exec(fs.readFileSync(path.join(root, 'CHANGELOG.md'), 'utf8'))[1]);
 });
 
 test("its endpoints are those of the program's table, and the pages", () => {

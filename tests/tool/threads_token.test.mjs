@@ -20,7 +20,7 @@ describe('usage and settings', () => {
     assert.deepEqual([help.code, help.err], [0, '']);
     const { out, code } = await it.run(['--version']);
     assert.equal(code, 0);
-    assert.equal(out.trim().split(' ')[1], /^VERSION += (.+)$/m.exec(read('Makefile'))[1]);
+    assert.equal(out.trim().split(' ')[1], /^## (\d.*)$/m.exec(read('CHANGELOG.md'))[1]);
     const manual = read('deploy/threads-token.1').replaceAll('Fl -', '--');
     for (const option of new Set(help.out.match(/--[a-z-]+|THREADS_TOKEN_[A-Z_]+|[a-z_]+=$/gm))) {
       assert.ok(manual.includes(option), `the manual lacks ${option}`);
