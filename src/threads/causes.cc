@@ -67,26 +67,14 @@ std::vector<Cause> read_catalogue() {
   return causes;
 }
 
-std::string_view name_of(Step step) {
-  switch (step) {
-    case Step::kCodeExchange: return "exchange";
-    case Step::kLongLived: return "long-lived";
-    case Step::kRefresh: return "refresh";
-    case Step::kProfile: return "profile";
-    case Step::kInspect: return "inspect";
-    case Step::kAppToken: return "app-token";
-  }
-  return "";
-}
-
 bool contains(const std::vector<long>& list, std::optional<long> value) {
   return value && std::find(list.begin(), list.end(), *value) != list.end();
 }
 
-bool matches(const Cause& cause, Step step, int status, const ThreadsError& error,
+bool matches(const Cause& cause, std::string_view step, int status, const ThreadsError& error,
              const std::string& message) {
   if (!cause.steps.empty() &&
-      std::find(cause.steps.begin(), cause.steps.end(), name_of(step)) == cause.steps.end()) {
+      std::find(cause.steps.begin(), cause.steps.end(), step) == cause.steps.end()) {
     return false;
   }
   const auto in_message = [&](const std::string& text) {
@@ -102,7 +90,7 @@ bool matches(const Cause& cause, Step step, int status, const ThreadsError& erro
 
 }  // namespace
 
-std::string_view find_hint(Step step, int status, const ThreadsError& error) {
+std::string_view find_hint(std::string_view step, int status, const ThreadsError& error) {
   static const std::vector<Cause> kCauses = read_catalogue();
   const std::string message = lower_case(error.message);
   const auto found = std::find_if(kCauses.begin(), kCauses.end(), [&](const Cause& cause) {

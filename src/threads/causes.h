@@ -18,4 +18,4 @@ struct ThreadsError {
 
 // What to do about the error, in a sentence or two; empty when we know no better than Threads' own
 // message.
-std::string_view find_hint(Step step, int status, const ThreadsError& error);
+std::string_view find_hint(std::string_view step, int status, const ThreadsError& error);

@@ -57,7 +57,7 @@ std::vector<std::string> warnings(const Config& config) {
 
 Exchange ask_for_app_token(const Config& config, const Secret& secret) {
   Exchange exchange;
-  exchange.step = Step::kAppToken;
+  exchange.step = "app-token";
   exchange.url = Secret(config.api_url + "/oauth/access_token?" +
                         build_form({{"client_id", config.app_id},
                                     {"client_secret", secret.reveal()},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 
 #include "core/form.h"
@@ -19,28 +20,48 @@ Outcome config(const Request&, const Config&);
 Outcome health(const Request&, const Config&);
 Outcome metrics(const Request&, const Config&);
 Outcome access_token(const Request&, const Config&);
-Outcome long_lived_access_token(const Request&, const Config&);
-Outcome refresh_access_token(const Request&, const Config&);
-Outcome me(const Request&, const Config&);
-Outcome debug_token(const Request&, const Config&);
+
+// What Threads is asked for a caller who brings a token. In the query {token} and {client_secret}
+// stand for the values.
+struct TokenCall {
+  std::string_view step;
+  std::string_view path;
+  std::string_view query;
+};
 
 struct Endpoint {
   std::string_view method;  // a GET answers HEAD too
   std::string_view path;
-  Outcome (*handle)(const Request&, const Config&);
+  Outcome (*handle)(const Request&, const Config&);  // null: the call is all
+  TokenCall call{};
 };
 
-// To add an endpoint: a row here, its function below, a row in the tests' table.
 constexpr std::array kEndpoints = {
     Endpoint{"GET", "/", root},
     Endpoint{"GET", "/config", config},
     Endpoint{"GET", "/healthz", health},
     Endpoint{"GET", "/metrics", metrics},
     Endpoint{"POST", "/access-token", access_token},
-    Endpoint{"GET", "/long-lived-access-token", long_lived_access_token},
-    Endpoint{"GET", "/refresh-access-token", refresh_access_token},
-    Endpoint{"GET", "/me", me},
-    Endpoint{"GET", "/debug-token", debug_token},
+    Endpoint{"GET",
+             "/long-lived-access-token",
+             nullptr,
+             {"long-lived", "/access_token",
+              "grant_type=th_exchange_token&client_secret={client_secret}&access_token={token}"}},
+    Endpoint{
+        "GET",
+        "/refresh-access-token",
+        nullptr,
+        {"refresh", "/refresh_access_token", "grant_type=th_refresh_token&access_token={token}"}},
+    Endpoint{"GET",
+             "/me",
+             nullptr,
+             {"profile", "/v1.0/me",
+              "fields=id%2Cusername%2Cname%2Cthreads_profile_picture_url%2Cthreads_biography"
+              "%2Cis_verified&access_token={token}"}},
+    Endpoint{"GET",
+             "/debug-token",
+             nullptr,
+             {"inspect", "/v1.0/debug_token", "input_token={token}&access_token={token}"}},
     Endpoint{"POST", "/deauthorize", deauthorize},
     Endpoint{"GET", "/data-deletion", deletion_status},
     Endpoint{"POST", "/data-deletion", delete_data},
@@ -127,7 +148,7 @@ Outcome access_token(const Request& request, const Config& config) {
   if (code.ends_with("#_")) code.resize(code.size() - 2);
 
   Exchange exchange;
-  exchange.step = Step::kCodeExchange;
+  exchange.step = "exchange";
   exchange.post = true;
   exchange.url = Secret(config.api_url + "/oauth/access_token");
   exchange.form = Secret(build_form({{"client_id", config.app_id},
@@ -170,54 +191,30 @@ std::variant<Secret, Reply> read_token(const Request& request) {
   return Secret(*token);
 }
 
-using QueryFields = std::vector<std::pair<std::string_view, std::string_view>>;
+// The text with each {name} replaced by its value, percent-encoded.
+std::string fill(std::string_view text,
+                 std::initializer_list<std::pair<std::string_view, std::string_view>> values) {
+  std::string out(text);
+  for (const auto& [name, value] : values) {
+    const std::string encoded = percent_encode(value);
+    for (std::size_t at = out.find(name); at != std::string::npos; at = out.find(name, at)) {
+      out.replace(at, name.size(), encoded);
+      at += encoded.size();
+    }
+  }
+  return out;
+}
 
-// An exchange that GETs url with the caller's token among the fields that `fields` names.
-template <typename MakeFields>
-Outcome get_with_token(const Request& request, Step step, const std::string& url,
-                       MakeFields make_fields) {
+Outcome ask_with_token(const Request& request, const Config& config, const TokenCall& call) {
   auto read = read_token(request);
   if (auto* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
   Exchange exchange;
-  exchange.step = step;
+  exchange.step = call.step;
   exchange.credential = std::move(std::get<Secret>(read));
-  const QueryFields fields = make_fields(std::string_view(exchange.credential.reveal()));
-  exchange.url = Secret(url + "?" + build_form(fields));
+  const std::string query = fill(call.query, {{"{token}", exchange.credential.reveal()},
+                                              {"{client_secret}", config.client_secret.reveal()}});
+  exchange.url = Secret(config.api_url + std::string(call.path) + "?" + query);
   return exchange;
-}
-
-Outcome long_lived_access_token(const Request& request, const Config& config) {
-  return get_with_token(request, Step::kLongLived, config.api_url + "/access_token",
-                        [&](std::string_view token) {
-                          return QueryFields{{"grant_type", "th_exchange_token"},
-                                             {"client_secret", config.client_secret.reveal()},
-                                             {"access_token", token}};
-                        });
-}
-
-Outcome refresh_access_token(const Request& request, const Config& config) {
-  return get_with_token(
-      request, Step::kRefresh, config.api_url + "/refresh_access_token",
-      [](std::string_view token) {
-        return QueryFields{{"grant_type", "th_refresh_token"}, {"access_token", token}};
-      });
-}
-
-Outcome me(const Request& request, const Config& config) {
-  return get_with_token(
-      request, Step::kProfile, config.api_url + "/v1.0/me", [](std::string_view token) {
-        return QueryFields{
-            {"fields",
-             "id,username,name,threads_profile_picture_url,threads_biography,is_verified"},
-            {"access_token", token}};
-      });
-}
-
-Outcome debug_token(const Request& request, const Config& config) {
-  return get_with_token(request, Step::kInspect, config.api_url + "/v1.0/debug_token",
-                        [](std::string_view token) {
-                          return QueryFields{{"input_token", token}, {"access_token", token}};
-                        });
 }
 
 }  // namespace
@@ -231,7 +228,8 @@ Outcome route(const Request& request, const Config& config) {
     if (endpoint.path != request.path) continue;
     const bool get = endpoint.method == "GET";
     if (request.method == endpoint.method || (get && request.method == "HEAD")) {
-      return endpoint.handle(request, config);
+      return endpoint.handle == nullptr ? ask_with_token(request, config, endpoint.call)
+                                        : endpoint.handle(request, config);
     }
     allow.append(allow.empty() ? "" : ", ").append(get ? "GET, HEAD" : endpoint.method);
   }

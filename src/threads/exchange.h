@@ -3,17 +3,15 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "core/reply.h"
 #include "core/secret.h"
 
-// The steps of a login that Threads has a part in, and the one that only --check --online takes.
-enum class Step { kCodeExchange, kLongLived, kRefresh, kProfile, kInspect, kAppToken };
-
 // A request to Threads. The URL of a GET carries the token in its query (Meta's API demands it).
 struct Exchange {
-  Step step = Step::kCodeExchange;
+  std::string_view step;  // its name in the catalogue of causes (www/causes.json)
   bool post = false;
   Secret url;
   Secret form;        // application/x-www-form-urlencoded body of a POST

@@ -53,7 +53,7 @@ void expect_sound(const Exchange& exchange, const Config& config) {
   const auto fields =
       parse_form(exchange.post ? exchange.form.reveal() : url.substr(url.find('?') + 1));
   expect(fields.has_value(), "what is sent can be decoded");
-  expect(exchange.post == (exchange.step == Step::kCodeExchange), "only the code is sent by POST");
+  expect(exchange.post == (exchange.step == "exchange"), "only the code is sent by POST");
   expect_field(*fields, exchange.post ? "code" : "access_token", credential);
   if (exchange.post) {
     expect_field(*fields, "client_id", kAppId);
@@ -67,7 +67,7 @@ void expect_sound(const Exchange& exchange, const Config& config) {
     expect(!credential.empty(), "no empty token is sent");
   }
   const bool has_client_secret = count_field(*fields, "client_secret") != 0;
-  expect(has_client_secret == (exchange.post || exchange.step == Step::kLongLived),
+  expect(has_client_secret == (exchange.post || exchange.step == "long-lived"),
          "the secret is sent where Threads asks for it");
 }
 
