@@ -150,7 +150,7 @@ compile_commands.json: $(BUILD)/causes.inc ## how each file is compiled, for edi
 	$(file >$@,[)
 	$(foreach source,$(database),$(file >>$@,$(if $(filter $(source),$(firstword $(database))),,$(comma)){ \
 	  "directory": $(call json,$(CURDIR)), "file": $(call json,$(source)), \
-	  "command": $(call json,$(CXX) $(cxxflags) -c $(source)) }))
+	  "command": $(call json,$(CXX) $(cxxflags) $(if $(filter %/version.cc,$(source)),$(define_version)) -c $(source)) }))
 	$(file >>$@,])
 
 # The catalogue of causes as a C++ string.
@@ -179,7 +179,8 @@ $(call objects,$(units)): CXXFLAGS += -O0
 $(call objects,$(units)): HARDEN = -fPIE
 
 # The only one that knows the version: a new one rebuilds nothing else.
-$(BUILD)/src/shell/version.o: CPPFLAGS += -DVERSION='"$(VERSION)"'
+define_version = -DVERSION='"$(VERSION)"'
+$(BUILD)/src/shell/version.o: CPPFLAGS += $(define_version)
 $(BUILD)/src/shell/version.o: CHANGELOG.md
 
 # What each object was made from, as the compiler saw it.

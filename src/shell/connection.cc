@@ -109,4 +109,7 @@ void Connection::announce_close() {
   }
 }
 
-void Connection::stop_reading() { shutdown(fd(), SHUT_RD); }
+void Connection::stop_reading() {
+  shutdown(fd(), SHUT_RD);
+  note(true);
+}

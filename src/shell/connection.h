@@ -59,7 +59,7 @@ class Connection {
   // The peer shall let go of a kept connection before it is closed: at the end of the reply under
   // way, else at once. For a request that has been sent meanwhile, reading goes on.
   void announce_close();
-  // No more requests are read; one that is here whole is served.
+  // No more requests are read; one that is here whole will be found by read().
   void stop_reading();
 
  private:

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -36,8 +36,10 @@ Api read_api(const std::string& text) {
     const std::unique_ptr<char, decltype(&curl_free)> owner(value, curl_free);
     return std::string(value);
   };
-  return {part(CURLUPART_HOST), std::atoi(part(CURLUPART_PORT).c_str()),
-          part(CURLUPART_SCHEME) == "http"};
+  Api api{part(CURLUPART_HOST), 0, part(CURLUPART_SCHEME) == "http"};
+  const std::string port = part(CURLUPART_PORT);
+  std::from_chars(port.data(), port.data() + port.size(), api.port);
+  return api;
 }
 
 }  // namespace

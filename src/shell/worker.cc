@@ -371,7 +371,6 @@ void Worker::end_late() {
     } else if (stopping_ && client->connection.state() == Connection::State::kReading) {
       // A request that arrives this very moment is served; a later one is refused to its sender.
       client->connection.stop_reading();
-      client->connection.note(true);
       advance(*client);
     } else {
       close(fd);

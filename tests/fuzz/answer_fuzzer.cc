@@ -2,6 +2,7 @@
 // clean error of the rest. The input is one line ("STEP STATUS", like "0 400"),
 // then the body, in which $1 … $6 stand for what must not come back.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -43,8 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   text.remove_prefix(std::min(end + 1, text.size()));
 
   Exchange exchange;
-  exchange.step =
-      static_cast<Step>(line.empty() ? 0 : static_cast<unsigned char>(line.front()) % 5);
+  constexpr std::array<std::string_view, 5> kSteps = {"exchange", "long-lived", "refresh",
+                                                      "profile", "inspect"};
+  const unsigned char step = line.empty() ? 0 : static_cast<unsigned char>(line.front());
+  exchange.step = kSteps.at(step % kSteps.size());
   exchange.credential = Secret(std::string(kCredential));
   Answer answer;
   if (line.size() > 2) std::from_chars(line.data() + 2, line.data() + line.size(), answer.status);
