@@ -1,8 +1,7 @@
 // A raw FastCGI client: builds records, sends them, reads the answer's. No web server in between,
 // so a test can send what a web server never would. Also the CGI variables of a request.
-import { once } from 'node:events';
 import { answer, parseHeaders } from './http.mjs';
-import { connect, inTime } from './stage.mjs';
+import { connect, firstOf, inTime } from './stage.mjs';
 
 export const BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7, GET_VALUES = 9;
 
@@ -95,7 +94,7 @@ export class Connection {
         }
       }
       if (this.closed) return null;
-      await inTime(Promise.race([once(this.socket, 'data'), once(this.socket, 'close')]).catch(() => {}), 'a record');
+      await inTime(firstOf(this.socket, 'data', 'close'), 'a record');
     }
   }
 

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { appSecret, assertNoCanary, clientSecret, code } from './canaries.mjs';
 import { answer, nextAddress, parseAnswer } from './http.mjs';
-import { connect, inTime } from './stage.mjs';
+import { connect, firstOf, inTime } from './stage.mjs';
 
 export const hasSanitizers = /asan|tsan/.test(process.env.THREADS_BUILD ?? '');
 
@@ -102,7 +102,7 @@ export class Wire {
 // Writes and waits until it is on its way; false once the peer has gone.
 export async function push(socket, bytes) {
   if (socket.destroyed) return false;
-  if (!socket.write(bytes)) await inTime(Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {}), 'a peer that reads');
+  if (!socket.write(bytes)) await inTime(firstOf(socket, 'drain', 'close'), 'a peer that reads');
   return !socket.destroyed;
 }
 

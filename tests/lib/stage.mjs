@@ -46,6 +46,17 @@ export async function inTime(promise, what, ms = 20_000) {
   }
 }
 
+// Resolves at the first of these events. Leaves no listener behind, as once() of each of them would.
+export function firstOf(emitter, ...events) {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of events) emitter.off(event, done);
+      resolve();
+    };
+    for (const event of events) emitter.on(event, done);
+  });
+}
+
 // Connects to {path} or {port, host}; rejects with the socket's error.
 export async function connect(address) {
   const socket = net.connect(address);
