@@ -73,7 +73,8 @@ function endGroup(id) {
   if (group(id).length) process.kill(-id, 'SIGKILL');
 }
 
-const files = () => fs.readdirSync(folder, { recursive: true }).sort();
+// By find(1): Node 18 cannot look below a folder that has a socket in it.
+const files = () => execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P\\n'], { cwd: folder, encoding: 'utf8' }).split('\n').filter(Boolean).sort();
 
 // Signals that reach make alone, as a service manager or `kill` sends them, and signals that reach all, as a terminal
 // sends them.
