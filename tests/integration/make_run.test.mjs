@@ -17,7 +17,7 @@ const script = path.join(folder, 'deploy/run');
 // A checkout of its own, in a folder with a blank: what is made must stay inside its build/. It has the times of its
 // files, so that make finds the programs up to date.
 before(() => {
-  const names = ['Makefile', 'deploy', 'src', 'www', 'nginx.conf.example',
+  const names = ['Makefile', 'CHANGELOG.md', 'deploy', 'src', 'www', 'nginx.conf.example',
     ...['src', 'docs', 'causes.inc', 'threads-oauth.fcgi', 'threads-sandbox.fcgi'].map((name) => `build/${name}`)];
   for (const name of names) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true, preserveTimestamps: true });
 });
