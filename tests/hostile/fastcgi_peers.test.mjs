@@ -377,10 +377,11 @@ describe('out of descriptors', () => {
     const late = send(own.address, me);
     let answered = false;
     late.then(() => { answered = true; });
-    const busy = cpuTicks(own.pid);
     await pause(400);
     assert.ok(!answered);
-    assert.ok(cpuTicks(own.pid) - busy < 15, `it spins: ${cpuTicks(own.pid) - busy} ticks in 400 ms`);
+    // Each look at the listening socket that finds no descriptor leaves a line: a loop that spins leaves thousands.
+    const looks = own.err.match(/out of descriptors/g).length;
+    assert.ok(looks < 40, `it spins: ${looks} looks in 400 ms`);
     upstream.answers({ body: success });
     for (const peer of peers) peer.close();
     const [answer, ms] = await timed(() => late);
@@ -388,7 +389,6 @@ describe('out of descriptors', () => {
     assert.ok(ms < 2_000, `${ms} ms`);
     for (let i = 0; i < 5; i += 1) await assertServes(own.address);
     assert.ok(descriptors(own.pid) < 40);
-    assert.ok((own.err.match(/descriptors/g) ?? []).length < 40, 'the log is not flooded');
   });
   test('a caller whose exchange finds none gets a 502 or 503, and a 200 later', async () => {
     const own = await limited(48);
