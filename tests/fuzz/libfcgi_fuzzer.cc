@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -100,15 +99,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::array<int, 2> ends{};
   expect(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0, "there is a socket");
   const auto [ours, peers] = ends;
-  const timeval belt{2, 0};
-  setsockopt(ours, SOL_SOCKET, SO_RCVTIMEO, &belt, sizeof belt);
+  // A read that waits ends with an error after this time, and the request is not taken; libFuzzer's
+  // own limit comes first. To measure the time instead would tell of a busy machine.
+  const timeval longest{30, 0};
+  setsockopt(ours, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
   expect(
       send(peers, bytes.data(), bytes.size(), MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size()),
       "a socket takes a whole request");
-  const auto began = std::chrono::steady_clock::now();
   const auto request = read_fastcgi_request(ours);
-  expect(std::chrono::steady_clock::now() - began < std::chrono::seconds(2), "libfcgi never waits");
-  expect(request.has_value(), "libfcgi takes what is whole");
+  expect(request.has_value(), "libfcgi takes what is whole, and never waits");
 
   const Request expected = expected_request(*whole);
   expect(request->method == expected.method && request->path == expected.path &&
