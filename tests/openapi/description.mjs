@@ -13,7 +13,7 @@ export const readDocument = () => JSON.parse(fs.readFileSync(path.join(root, 'ww
 /** "METHOD /path" of each row in the program's own table. */
 export function programsEndpoints() {
   const source = fs.readFileSync(path.join(root, 'src/threads/endpoints.cc'), 'utf8');
-  return [...source.matchAll(/^ +Endpoint\{"([A-Z]+)", "([^"]+)", \w+\},$/gm)].map(([, method, where]) => `${method} ${where}`);
+  return [...source.matchAll(/\bEndpoint\{\s*"([A-Z]+)",\s*"([^"]+)",/g)].map(([, method, where]) => `${method} ${where}`);
 }
 
 // What says nothing about the API: HTTP's own headers, and those that info.description or a page's CSP stand for.
