@@ -124,7 +124,9 @@ void LogWriter::write(std::string_view lines) {
   const bool is_first = shared_->pending.empty() && !shared_->writing && shared_->unreported == 0;
   if (shared_->is_socket && is_first) lines = send_at_once(lines);
   if (lines.empty()) return;
-  if (shared_->pending.size() + lines.size() > kMaxPending) {
+  // A thousand exchanges that fail together are more lines than the buffer holds, and no reason to
+  // drop any: an empty one takes them all.
+  if (!shared_->pending.empty() && shared_->pending.size() + lines.size() > kMaxPending) {
     shared_->drop(count_lines(lines));
     return;
   }
