@@ -16,6 +16,7 @@ constexpr std::size_t kMaxIdleTransfers = 256;
 // With so many lanes given up, Threads is slow as a whole, and yet another connection would not
 // help.
 constexpr std::size_t kMaxRetired = 8;
+constexpr std::chrono::milliseconds kLookForLate{250};
 
 struct Api {
   std::string host;
@@ -185,12 +186,26 @@ void Upstream::on_time(Clock::time_point now) {
   if (last_lane_is_idle()) lanes_.pop_back();
   begin_waiting(now);
   fail_late(now);
+  end_late(now);
 }
 
 void Upstream::fail_late(Clock::time_point now) {
   while (!waiting_.empty() && waiting_.front()->deadline <= now) {
     fail(std::move(waiting_.front()), Failure::kTimeout);
     waiting_.pop_front();
+  }
+}
+
+// libcurl before 8.8 does not end an exchange in time that waits for a connection, or has waited
+// for one: it may take as long as a connection may take to be made.
+void Upstream::end_late(Clock::time_point now) {
+  if (now < look_for_late_) return;
+  look_for_late_ = now + kLookForLate;
+  for (auto& transfer : active_) {
+    if (!transfer || now < transfer->deadline) continue;
+    transfer->lane->remove(*transfer);
+    fail(std::move(transfer), Failure::kTimeout);
+    learn_from(*failed_.back().transfer, failed_.back().answer);
   }
 }
 
@@ -212,6 +227,7 @@ std::optional<Upstream::Clock::time_point> Upstream::due() const {
   };
   for (const auto& lane : lanes_) consider(lane->due());
   for (const auto& lane : retired_) consider(lane->due());
+  if (in_flight_ > 0) consider(look_for_late_);
   if (!waiting_.empty()) {
     consider(waiting_.front()->deadline);
     consider(resolver_.fallback_due());
