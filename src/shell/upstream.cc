@@ -13,10 +13,18 @@
 namespace {
 
 constexpr std::size_t kMaxIdleTransfers = 256;
-// With so many lanes given up, Threads is slow as a whole, and yet another connection would not
-// help.
-constexpr std::size_t kMaxRetired = 8;
+constexpr std::size_t kFewRetired = 8;
+constexpr std::size_t kMostDoublings = 10;
 constexpr std::chrono::milliseconds kLookForLate{250};
+
+// How long the lane in use may go without an answer before it is given up, where `retired` lanes
+// have been. When there are many, Threads is slow as a whole, and yet another connection rarely
+// helps: each further one comes only after twice as long. In 300 s, the longest timeout, there are
+// 15.
+std::chrono::seconds patience(std::size_t retired) {
+  const std::size_t doublings = retired < kFewRetired ? 0 : retired - kFewRetired + 1;
+  return std::chrono::seconds(1U << std::min(doublings, kMostDoublings));
+}
 
 struct Api {
   std::string host;
@@ -135,8 +143,8 @@ void Upstream::begin(std::unique_ptr<Transfer> transfer, Clock::time_point now) 
 
 // The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
 Lane& Upstream::lane_for_exchange(Clock::time_point now) {
-  if (shares_connections_ && !lanes_.empty() && retired_.size() < kMaxRetired &&
-      lanes_.front()->is_doubtful(now)) {
+  if (shares_connections_ && !lanes_.empty() &&
+      lanes_.front()->is_doubtful(now, patience(retired_.size()))) {
     retire(*lanes_.front());
   }
   auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
