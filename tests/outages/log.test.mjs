@@ -97,7 +97,7 @@ describe('nobody reads stderr', () => {
         if (/msg="\d+ log lines were dropped/.test(text)) return true;
         await send(program.address, { path: '/healthz' });
         return false;
-      }, 'a line about the dropped ones');
+      }, 'a line about the dropped ones', 20_000);
       const lines = text.split('\n').filter((line) => line);
       assert.ok(lines.every((line) => /^time=\S+ (id|msg)=/.test(line)), 'a torn line');
       const told = lines.map((line) => Number(/msg="(\d+) log lines were dropped/.exec(line)?.[1] ?? 0)).reduce((a, b) => a + b);
