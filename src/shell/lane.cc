@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::size_t kFewConnections = 4;
 constexpr std::size_t kStreams = 100;  // that libcurl, and usually the peer, allow on a connection
-constexpr std::chrono::seconds kDoubt{1};
 
 void check(CURLMcode code) {
   if (code != CURLM_OK) throw std::runtime_error(curl_multi_strerror(code));
@@ -90,8 +89,8 @@ void Lane::remove(Transfer& transfer) {
   --in_flight_;
 }
 
-bool Lane::is_doubtful(Clock::time_point now) const {
-  return in_flight_ > 0 && now >= quiet_since_ + kDoubt;
+bool Lane::is_doubtful(Clock::time_point now, std::chrono::seconds patience) const {
+  return in_flight_ > 0 && now >= quiet_since_ + patience;
 }
 
 void Lane::keep_socket(const Transfer& transfer) {

@@ -40,9 +40,9 @@ class Lane {
   // When on_time is due.
   [[nodiscard]] std::optional<Clock::time_point> due() const { return due_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  // Exchanges are under way and none has been answered for a second: the connection that they share
+  // Exchanges are under way and none has been answered for so long: the connection that they share
   // may have gone silent, or its handshake may hang.
-  [[nodiscard]] bool is_doubtful(Clock::time_point now) const;
+  [[nodiscard]] bool is_doubtful(Clock::time_point now, std::chrono::seconds patience) const;
 
  private:
   static int on_socket(CURL* handle, curl_socket_t fd, int what, void* lane, void* known);

@@ -18,6 +18,7 @@
 #include "shell/families.h"
 #include "shell/listen.h"
 #include "shell/log.h"
+#include "shell/log_writer.h"
 #include "shell/options.h"
 #include "shell/server.h"
 #include "shell/transfer.h"
@@ -90,8 +91,13 @@ Configuration configure(const Program& program, const Options& options) {
   return program.configure(std::get<Environment>(variables));
 }
 
+// A line for stderr.
+std::string complaint(const Program& program, std::string_view sentence) {
+  return journal_prefix(Level::kError).append(program.name).append(": ").append(sentence) + '\n';
+}
+
 void complain(const Program& program, std::string_view sentence) {
-  std::cerr << journal_prefix(Level::kError) << program.name << ": " << sentence << '\n';
+  std::cerr << complaint(program, sentence);
 }
 
 int complain_all(const Program& program, const std::vector<std::string>& mistakes) {
@@ -162,7 +168,8 @@ int run_cgi(const Program& program) {
   const auto configuration = configure(program, Options{});
   if (const auto* mistakes = std::get_if<std::vector<std::string>>(&configuration)) {
     refuse_cgi("The server's configuration is wrong; its log says why.");
-    return complain_all(program, *mistakes);
+    for (const std::string& mistake : *mistakes) write_log_at_once(complaint(program, mistake));
+    return kConfig;
   }
   serve_cgi(std::get<Configured>(configuration).service);
   return 0;

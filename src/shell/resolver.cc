@@ -55,8 +55,9 @@ struct Resolver::Lookup {
   }
 
   const Fd event;
-  std::mutex guard;  // of what follows
-  bool running = false;
+  std::mutex guard;      // of what follows
+  bool running = false;  // until its end has been taken notice of
+  bool ended = false;
   std::string host;   // that was looked up
   std::string found;  // look_up() of it
 };
@@ -84,19 +85,21 @@ bool Resolver::is_ready(Clock::time_point now) {
 void Resolver::start_lookup(Clock::time_point now) {
   const std::lock_guard lock(lookup_->guard);
   if (lookup_->running) return;
-  lookup_began_ = now;
-  lookup_->host = host_;
   try {
     std::thread([shared = lookup_, host = host_] {
       std::string found = look_up(host);
       const std::lock_guard done(shared->guard);
       shared->found = std::move(found);
-      shared->running = false;
+      shared->ended = true;
       eventfd_write(shared->event.get(), 1);
     }).detach();
     lookup_->running = true;
+    lookup_->ended = false;
+    lookup_->host = host_;
+    lookup_began_ = now;
   } catch (const std::system_error&) {
-    // The system has no thread to give: who waits asks again, until the timeout.
+    // The system has no thread to give: old addresses are used at once, and who has none asks again
+    // until the timeout.
   }
 }
 
@@ -104,9 +107,10 @@ bool Resolver::take_result(Clock::time_point now) {
   eventfd_t ignored = 0;
   eventfd_read(event_fd(), &ignored);
   const std::lock_guard lock(lookup_->guard);
-  // Another lookup may have begun since, or the host may have changed: that one's end will be told
-  // too.
-  if (lookup_->running || lookup_->host != host_) return true;
+  if (!lookup_->ended) return true;
+  lookup_->ended = false;
+  lookup_->running = false;
+  if (lookup_->host != host_) return true;  // it has changed, and is looked up next
   if (lookup_->found.empty()) {
     fresh_until_ = now + kRetry;
     return !addresses_.empty();

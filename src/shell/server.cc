@@ -133,6 +133,12 @@ int serve(const ServerPlan& plan) {
       (std::max(descriptors, kSpareDescriptors + 2) - kSpareDescriptors) / 2;
   const std::size_t most = plan.max_in_flight != 0 ? plan.max_in_flight : possible;
 
+  start_fastcgi();
+  const CurlLibrary curl;
+  // After libfcgi, which sets handlers of its own, and before the log: the reader of stderr may
+  // have gone.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw std::runtime_error("signal failed");
+
   const Supervisor supervisor;
   Metrics metrics;
   LogWriter log_writer(metrics);
@@ -149,11 +155,6 @@ int serve(const ServerPlan& plan) {
   }
   for (const auto& warning : plan.warnings) log.event(Level::kWarning, warning);
   log.flush();
-
-  start_fastcgi();
-  const CurlLibrary curl;
-  // After libfcgi, which sets handlers of its own.
-  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw std::runtime_error("signal failed");
 
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < plan.workers; ++i) {

@@ -8,7 +8,7 @@
 
 #include "shell/fd.h"
 
-// Says nothing where nobody supervises. Never blocks.
+// Says nothing where nobody supervises. Waits five seconds at most for one who is busy.
 class Supervisor {
  public:
   // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.

@@ -13,9 +13,18 @@
 namespace {
 
 constexpr std::size_t kMaxIdleTransfers = 256;
-// With so many lanes given up, Threads is slow as a whole, and yet another connection would not
-// help.
-constexpr std::size_t kMaxRetired = 8;
+constexpr std::size_t kFewRetired = 8;
+constexpr std::size_t kMostDoublings = 10;
+constexpr std::chrono::milliseconds kLookForLate{250};
+
+// How long the lane in use may go without an answer before it is given up, where `retired` lanes
+// have been. When there are many, Threads is slow as a whole, and yet another connection rarely
+// helps: each further one comes only after twice as long. In 300 s, the longest timeout, there are
+// 15.
+std::chrono::seconds patience(std::size_t retired) {
+  const std::size_t doublings = retired < kFewRetired ? 0 : retired - kFewRetired + 1;
+  return std::chrono::seconds(1U << std::min(doublings, kMostDoublings));
+}
 
 struct Api {
   std::string host;
@@ -134,8 +143,8 @@ void Upstream::begin(std::unique_ptr<Transfer> transfer, Clock::time_point now) 
 
 // The first lane with room. By HTTP/2 there are few connections, and one lane shares them best.
 Lane& Upstream::lane_for_exchange(Clock::time_point now) {
-  if (shares_connections_ && !lanes_.empty() && retired_.size() < kMaxRetired &&
-      lanes_.front()->is_doubtful(now)) {
+  if (shares_connections_ && !lanes_.empty() &&
+      lanes_.front()->is_doubtful(now, patience(retired_.size()))) {
     retire(*lanes_.front());
   }
   auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
@@ -185,12 +194,26 @@ void Upstream::on_time(Clock::time_point now) {
   if (last_lane_is_idle()) lanes_.pop_back();
   begin_waiting(now);
   fail_late(now);
+  end_late(now);
 }
 
 void Upstream::fail_late(Clock::time_point now) {
   while (!waiting_.empty() && waiting_.front()->deadline <= now) {
     fail(std::move(waiting_.front()), Failure::kTimeout);
     waiting_.pop_front();
+  }
+}
+
+// libcurl before 8.8 does not end an exchange in time that waits for a connection, or has waited
+// for one: it may take as long as a connection may take to be made.
+void Upstream::end_late(Clock::time_point now) {
+  if (now < look_for_late_) return;
+  look_for_late_ = now + kLookForLate;
+  for (auto& transfer : active_) {
+    if (!transfer || now < transfer->deadline) continue;
+    transfer->lane->remove(*transfer);
+    fail(std::move(transfer), Failure::kTimeout);
+    learn_from(*failed_.back().transfer, failed_.back().answer);
   }
 }
 
@@ -212,6 +235,7 @@ std::optional<Upstream::Clock::time_point> Upstream::due() const {
   };
   for (const auto& lane : lanes_) consider(lane->due());
   for (const auto& lane : retired_) consider(lane->due());
+  if (in_flight_ > 0) consider(look_for_late_);
   if (!waiting_.empty()) {
     consider(waiting_.front()->deadline);
     consider(resolver_.fallback_due());

@@ -64,6 +64,7 @@ class Upstream {
   void begin(std::unique_ptr<Transfer> transfer, Clock::time_point now);
   void begin_waiting(Clock::time_point now);
   void fail_late(Clock::time_point now);
+  void end_late(Clock::time_point now);
   void fail(std::unique_ptr<Transfer> transfer, Failure failure);
   Lane& lane_for_exchange(Clock::time_point now);
   std::optional<Finished> take_finished(Lane& lane, Clock::time_point now);
@@ -86,7 +87,8 @@ class Upstream {
   std::vector<std::unique_ptr<Transfer>> idle_;    // made for service_
   std::vector<std::unique_ptr<Transfer>> active_;  // on a lane, by client_fd
   std::deque<std::unique_ptr<Transfer>> waiting_;  // for the name, in the order of their start
-  std::deque<Finished> failed_;                    // without having begun
+  std::deque<Finished> failed_;                    // that libcurl has not ended
   std::size_t in_flight_ = 0;
-  bool shares_connections_ = true;  // Threads speaks HTTP/2, as far as is known
+  Clock::time_point look_for_late_;  // when end_late() is due, if anything is in flight
+  bool shares_connections_ = true;   // Threads speaks HTTP/2, as far as is known
 };

@@ -54,6 +54,17 @@ describe('a handshake that hangs', () => {
     assert.ok(ms < 15_000, `${ms} ms`);
   });
 
+  test('nobody waits beyond the timeout, not even for a connection', async () => {
+    const timeout = 4;
+    const { gate, program } = await start(`${timeout}`);
+    const calls = await Promise.all(Array.from({ length: 20 }, () => timed(() => send(program.address, me))));
+    assert.deepEqual([...new Set(calls.map(([{ status }]) => status))], [504]);
+    assert.ok(gate.held < 20, 'some had to wait until another one\'s connection was given up');
+    // The second try to connect lasts until 6 s.
+    const slowest = Math.max(...calls.map(([, ms]) => ms));
+    assert.ok(slowest < 5_500, `${slowest} ms`);
+  });
+
   test('who comes right behind it does not wait for it', async () => {
     const { gate, program } = await start('30');
     let hung = true;

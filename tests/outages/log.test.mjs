@@ -8,7 +8,7 @@ import { assertNothingLeaked } from '../lib/canaries.mjs';
 import { Connection, send } from '../lib/fastcgi.mjs';
 import { until } from '../lib/hostile.mjs';
 import { runCgi, startProgram, writeEnv } from '../lib/servers.mjs';
-import { Stage } from '../lib/stage.mjs';
+import { inTime, Stage } from '../lib/stage.mjs';
 
 const stage = new Stage();
 after(() => stage.close());
@@ -50,8 +50,9 @@ async function dropped(address) {
   return Number(/^threads_oauth_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]);
 }
 
-// More lines than any buffer on the way may hold: 8,000 of some 120 bytes.
-async function ask(address, times = 8_000) {
+// More lines than any buffer on the way may hold: of some 120 bytes each.
+const many = 16_000;
+async function ask(address, times = many) {
   await Promise.all(Array.from({ length: 20 }, async () => {
     const connection = await Connection.open(address);
     for (let i = 0; i < times / 20; i += 1) assert.equal((await connection.request({ path: '/config' }, { keep: true })).status, 200);
@@ -87,7 +88,7 @@ describe('nobody reads stderr', () => {
       before();
       const lost = await dropped(program.address);
       assert.ok(lost > 0, `${lost} lines dropped`);
-      assert.ok(lost < 8_000, 'what fits is kept');
+      assert.ok(lost < many, 'what fits is kept');
       // Whoever reads again gets what was kept, what comes now, and how much is missing.
       let text = '';
       await until(async () => {
@@ -96,7 +97,7 @@ describe('nobody reads stderr', () => {
         if (/msg="\d+ log lines were dropped/.test(text)) return true;
         await send(program.address, { path: '/healthz' });
         return false;
-      }, 'a line about the dropped ones');
+      }, 'a line about the dropped ones', 20_000);
       const lines = text.split('\n').filter((line) => line);
       assert.ok(lines.every((line) => /^time=\S+ (id|msg)=/.test(line)), 'a torn line');
       const told = lines.map((line) => Number(/msg="(\d+) log lines were dropped/.exec(line)?.[1] ?? 0)).reduce((a, b) => a + b);
@@ -116,23 +117,42 @@ describe('nobody reads stderr', () => {
     });
   }
 
-  test('under CGI: the reply is given and the process ends', async () => {
-    const { writer } = makePipe();
-    // Full to the last byte.
-    execFileSync('sh', ['-c', 'dd if=/dev/zero bs=4096 count=4096 oflag=nonblock >&3 2>/dev/null || :'], { stdio: ['ignore', 'ignore', 'ignore', writer] });
-    assert.ok(isNonBlocking(writer), 'dd has made it so');
-    const spawn = stage.spawn.bind(stage);
-    // A pipe of its own description again, blocking: opened by its name.
-    const blocking = fs.openSync(`/proc/self/fd/${writer}`, fs.constants.O_WRONLY);
-    assert.ok(!isNonBlocking(blocking));
-    stage.spawn = (name, command, args, options) => spawn(name, command, args, { ...options, stdio: ['pipe', 'pipe', blocking] });
-    try {
-      assert.equal((await runCgi(stage, { envFile: writeEnv(stage) }, { path: '/config' })).status, 200);
-    } finally {
-      stage.spawn = spawn;
-      fs.closeSync(blocking);
-    }
-  });
+  for (const [what, settings, status] of [['', {}, 200], [', with a wrong configuration', { THREADS_APP_ID: 'x' }, 500]]) {
+    test(`under CGI${what}: the reply is given and the process ends`, async () => {
+      const { writer } = makePipe();
+      // Full to the last byte.
+      execFileSync('sh', ['-c', 'dd if=/dev/zero bs=4096 count=4096 oflag=nonblock >&3 2>/dev/null || :'], { stdio: ['ignore', 'ignore', 'ignore', writer] });
+      assert.ok(isNonBlocking(writer), 'dd has made it so');
+      const spawn = stage.spawn.bind(stage);
+      // A pipe of its own description again, blocking: opened by its name.
+      const blocking = fs.openSync(`/proc/self/fd/${writer}`, fs.constants.O_WRONLY);
+      assert.ok(!isNonBlocking(blocking));
+      stage.spawn = (name, command, args, options) => spawn(name, command, args, { ...options, stdio: ['pipe', 'pipe', blocking] });
+      try {
+        const run = runCgi(stage, { envFile: writeEnv(stage, settings) }, { path: '/config' });
+        assert.equal((await inTime(run, 'the end of the process')).status, status);
+      } finally {
+        stage.spawn = spawn;
+        fs.closeSync(blocking);
+      }
+    });
+  }
+});
+
+test('a pipe whose reader has gone: the program starts and serves', async () => {
+  // Ten times: the first line may be written before or after the program has said that it wants no SIGPIPE.
+  for (let i = 0; i < 10; i += 1) {
+    const file = stage.path(`gone-${i}`);
+    execFileSync('mkfifo', [file]);
+    const reader = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const writer = fs.openSync(file, fs.constants.O_WRONLY);
+    fs.closeSync(reader);
+    const program = await start({ stdio: ['ignore', 'pipe', writer] });
+    fs.closeSync(writer);
+    assert.equal((await send(program.address, { path: '/healthz' })).status, 200);
+    program.child.kill('SIGTERM');
+    assert.equal((await program.exited).code, 0);
+  }
 });
 
 test('a full disk: every request is served, and the lines are counted', async () => {

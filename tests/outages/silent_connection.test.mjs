@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { assertNothingLeaked } from '../lib/canaries.mjs';
+import { send } from '../lib/fastcgi.mjs';
 import { pause, until } from '../lib/hostile.mjs';
 import { enterNamespace, loseConnection } from '../lib/namespace.mjs';
 import { Stage } from '../lib/stage.mjs';
-import { Callers, succeed, Threads } from './rig.mjs';
+import { Callers, me, succeed, Threads } from './rig.mjs';
 
 const skip = enterNamespace();
 const stage = new Stage();
@@ -59,6 +60,29 @@ for (const [what, silence] of silences) {
     });
   });
 }
+
+test('all connections go silent for some seconds: whoever comes afterwards is served, however long the timeout', { skip }, async () => {
+  const threads = await Threads.start(stage, { host: 'localhost' });
+  let silent = true;
+  threads.answer = (stream, connection) => {
+    connection.silent ??= silent;
+    if (!connection.silent) succeed(stream);
+  };
+  const program = await threads.program(stage, { THREADS_TIMEOUT: '300' });
+  const calls = [];
+  const served = [];
+  const call = async () => {
+    calls.push(send(program.address, me).then((reply) => { if (reply) served.push(reply.status); }));
+    await pause(250);
+  };
+  while (threads.connections.length < 9) await call();
+  silent = false;
+  await until(async () => { await call(); return served.length > 0; }, 'a caller that is served', 15_000);
+  assert.equal(served[0], 200);
+  assert.ok(threads.connections.length <= 12, `${threads.connections.length} connections`);
+  program.child.kill('SIGKILL');  // it would wait for those that hang
+  await Promise.allSettled(calls);
+});
 
 test('SIGHUP: the next exchange goes by a fresh connection', { skip }, async () => {
   const threads = await Threads.start(stage, { host: 'localhost' });

@@ -69,6 +69,18 @@ describe('systemd is told', () => {
   });
 });
 
+test('systemd that is busy and whose queue is full misses nothing: a lost READY=1 would fail the start', async () => {
+  const name = stage.path('busy');
+  const systemd = stage.spawn('systemd', 'perl', ['-e', `use Socket; use Fcntl; $| = 1; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; my $name = pack_sockaddr_un($ARGV[0]);
+bind($s, $name) or die "$!"; chmod(0777, $ARGV[0]); socket(my $other, AF_UNIX, SOCK_DGRAM, 0) or die; fcntl($other, F_SETFL, O_NONBLOCK); 1 while defined send($other, "other", 0, $name);
+my $busy = 1; $SIG{USR1} = sub { $busy = 0 }; print "busy\n"; select(undef, undef, undef, 0.1) while $busy; while (defined recv($s, my $m, 4096, 0)) { print "$m\n" }`, name]);
+  await systemd.said(/busy/);
+  const program = await startProgram(stage, { envFile: writeEnv(stage), env: { NOTIFY_SOCKET: name } });
+  assert.equal((await send(program.address, { path: '/healthz' })).status, 200);
+  systemd.child.kill('SIGUSR1');
+  await systemd.said(/^READY=1$/m);
+});
+
 describe('the watchdog', () => {
   test('is fed while the workers are idle', async () => {
     const systemd = await startSystemd();
