@@ -325,8 +325,8 @@ describe('let go of after a while, but for an idle kept connection:', { concurre
       const open = sockets(pid).unix;
       const peer = new Connection(await connect({ ...address, allowHalfOpen: true }));
       await act(peer, threads);
-      await until(() => sockets(pid).unix === open + 1, 'the peer is accepted');
-      await until(() => sockets(pid).unix === open, 'the peer is let go of', 20_000);
+      await until(() => sockets(pid).unix === open + 1, 'the peer is accepted', 20_000);
+      await until(() => sockets(pid).unix === open, 'the peer is let go of', 60_000);
       assert.equal((await idle.request(config, { keep: true })).status, 200);
       for (const connection of [peer, idle]) connection.close();
     });
